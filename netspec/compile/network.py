@@ -1,0 +1,132 @@
+"""From a graph to a `flax.nnx.Module`."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from netspec.graph.ir import Graph, Port
+
+
+class Wiring:
+    """The static part of a network: its graph, and the functions of layers without state."""
+
+    def __init__(self, graph: Graph, functions: Mapping[str, Callable[..., jax.Array]]) -> None:
+        self.graph, self.functions = graph, functions
+
+
+class Network(nnx.Module):
+    """A graph as a module. `nodes` holds the stateful layers by name.
+
+    Call it with one array [batch, ...] for each input, in order. While training, layers that draw
+    random numbers need `rngs`, a key; each uses the key folded with its own name, so that adding a
+    layer leaves the others' draws as they were. With one output it returns an array, else a dict.
+    """
+
+    def __init__(self, graph: Graph, seed: jax.Array | int = 0) -> None:
+        key = jax.random.key(seed) if isinstance(seed, int) else seed
+        modules: dict[str, nnx.Module] = {}
+        functions: dict[str, Callable[..., jax.Array]] = {}
+        for node in graph.nodes:
+            if node.weight_scope in modules:
+                continue
+            form = node.op.flax(node.input_types, nnx.Rngs(params=fold_name(key, node.weight_scope)))
+            if isinstance(form, nnx.Module):
+                modules[node.weight_scope] = form
+            else:
+                functions[node.name] = form
+        self.nodes = nnx.Dict(modules)
+        self.wiring = Wiring(graph, functions)
+
+    def __call__(self, *inputs: jax.Array, rngs: jax.Array | None = None) -> jax.Array | dict[str, jax.Array]:
+        values = self.values(*inputs, rngs=rngs)
+        outputs = {name: values[port] for name, port in self.wiring.graph.outputs.items()}
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def values(self, *inputs: jax.Array, rngs: jax.Array | None = None) -> dict[Port, jax.Array]:
+        """The value of every port, inputs among them."""
+        graph = self.wiring.graph
+        if len(inputs) != len(graph.inputs):
+            raise TypeError(f"the network takes {len(graph.inputs)} inputs ({', '.join(graph.inputs)}), got {len(inputs)}")
+        values = {Port(name): jnp.asarray(array) for name, array in zip(graph.inputs, inputs, strict=True)}
+        for node in graph.nodes:
+            values[Port(node.name)] = self.apply(node.name, *(values[port] for port in node.inputs), rngs=rngs)
+        return values
+
+    def apply(self, name: str, *inputs: jax.Array, rngs: jax.Array | None = None) -> jax.Array:
+        """One node alone."""
+        node = self.wiring.graph.node[name]
+        form: Any = self.wiring.functions.get(name) or self.nodes[node.weight_scope]
+        if node.op.stochastic:
+            result: jax.Array = form(*inputs, rngs=None if rngs is None else fold_name(rngs, name))
+        else:
+            result = form(*inputs)
+        return result
+
+
+def fold_name(key: jax.Array, name: str) -> jax.Array:
+    """A key of its own for a name."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def weight_name(path: tuple[Any, ...]) -> str:
+    """`stem/kernel` for the path of a variable in the network's state."""
+    _, scope, *rest = (str(step) for step in path)
+    return "/".join([scope, *(step for step in rest if step != "inner")])
+
+
+Weights = dict[str, jax.Array]
+
+
+class Functional:
+    """A network as pure functions over flat dicts of weights: what training jits.
+
+    `parameters` are learnt, `statistics` are all other weights (running statistics and frozen ones).
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        network = nnx.eval_shape(lambda: Network(graph))
+        network.train()
+        self._train, state = nnx.split(network)
+        network.eval()
+        self._eval, _ = nnx.split(network)
+        self._template = list(nnx.to_flat_state(state))
+        self.trainable = {name for name, weight in graph.weights() if weight.trainable}
+
+    def init(self, seed: int) -> tuple[Weights, Weights]:
+        """Fresh parameters and statistics, in one compiled call."""
+
+        @jax.jit
+        def fresh(key: jax.Array) -> Weights:
+            flat = nnx.to_flat_state(nnx.state(Network(self.graph, key)))
+            return {weight_name(path): variable[...] for path, variable in flat}
+
+        weights = fresh(jax.random.key(seed))
+        return self.divide(weights)
+
+    def divide(self, weights: Mapping[str, jax.Array]) -> tuple[Weights, Weights]:
+        """All weights as parameters and statistics."""
+        parameters = {name: array for name, array in weights.items() if name in self.trainable}
+        return parameters, {name: array for name, array in weights.items() if name not in self.trainable}
+
+    def values(
+        self, weights: Mapping[str, jax.Array], inputs: tuple[jax.Array, ...], *, rngs: jax.Array | None = None
+    ) -> tuple[dict[Port, jax.Array], Weights]:
+        """Every port's value and the new statistics; `rngs` given means training."""
+        network = self.module(weights, train=rngs is not None)
+        values = network.values(*inputs, rngs=rngs)
+        state = nnx.to_flat_state(nnx.state(network))
+        after = {weight_name(path): variable[...] for path, variable in state}
+        return values, {name: array for name, array in after.items() if name not in self.trainable}
+
+    def module(self, weights: Mapping[str, jax.Array], *, train: bool = False) -> Network:
+        """The module with these weights."""
+        state = nnx.from_flat_state([(path, variable.replace(weights[weight_name(path)])) for path, variable in self._template])
+        network: Network = nnx.merge(self._train if train else self._eval, state)
+        return network

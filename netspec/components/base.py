@@ -1,0 +1,110 @@
+"""What all components share: one class each, Pydantic fields with descriptions, one short field.
+
+A catalogue is a dict written by hand. Nothing here imports a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from netspec.diagnostics import suggest
+
+
+class Component(BaseModel):
+    """Something a spec can name. `type` is its word in a spec; `short` the field that may stand alone."""
+
+    # `Any` in this file is Pydantic's own: what a validator is handed before it is checked.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, protected_namespaces=())
+
+    type: ClassVar[str] = ""
+    short: ClassVar[str | None] = None
+    all_short: ClassVar[bool] = False
+    """A mapping too is the short field's value (`{constant: ...}` style maps are never field lists)."""
+
+    @classmethod
+    def fields_from(cls, value: object) -> object:
+        """The mapping of fields that `value` stands for: itself, nothing, or the short field alone."""
+        if value is None:
+            return {}
+        if isinstance(value, Mapping) and not cls.all_short:
+            return value
+        if cls.short is None:
+            raise PydanticCustomError(
+                "ns204",
+                "`{type}` takes {what}, not {found}",
+                {"type": cls.type, "what": "fields" if cls.model_fields else "no value", "found": describe(value)},
+            )
+        return {cls.short: value}
+
+
+C = TypeVar("C", bound=Component)
+
+
+def describe(value: object) -> str:
+    """A value as a message names it: its kind, and itself where it is short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the text `{value}`" if len(value) <= 40 else "a long text"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, (list, tuple)) else "a value"
+
+
+def one_of(catalogue: Callable[[], Mapping[str, type[C]]], kind: str) -> Any:
+    """The annotation for a field that names one component of a catalogue: a name, or one key with its value."""
+
+    def choose(value: object) -> object:
+        return value if isinstance(value, Component) else choose_component(catalogue(), kind, value)
+
+    return Annotated[Any, BeforeValidator(choose), _CatalogueSchema(catalogue, kind)]
+
+
+def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object) -> C:
+    """The component that `value` (`name`, or `{name: fields}`) chooses.
+
+    Raises PydanticCustomError for an unknown name, pydantic.ValidationError for wrong fields.
+    """
+    if isinstance(value, str):
+        name, fields = value, None
+    elif isinstance(value, Mapping) and len(value) == 1:
+        (name, fields), *_ = value.items()
+    else:
+        raise PydanticCustomError(
+            "ns204",
+            "expected the name of a {kind}, or one name with its fields, found {found}",
+            {"kind": kind, "found": f"{len(value)} keys" if isinstance(value, Mapping) else describe(value)},
+        )
+    if name not in catalogue:
+        raise PydanticCustomError(
+            "ns206",
+            "unknown {kind} `{name}`",
+            {"kind": kind, "name": name, "help": suggest(name, catalogue), "at_key": True},
+        )
+    component = catalogue[name]
+    try:
+        return component.model_validate(component.fields_from(fields))
+    except PydanticCustomError as error:
+        # Raised by `fields_from`, outside any validation: the place is this component's key.
+        raise PydanticCustomError(error.type, error.message(), {**(error.context or {}), "below": name}) from None
+
+
+class _CatalogueSchema:
+    """Says for the JSON Schema which names a field accepts."""
+
+    def __init__(self, catalogue: Callable[[], Mapping[str, type[Component]]], kind: str) -> None:
+        self.catalogue, self.kind = catalogue, kind
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"x-netspec-catalogue": self.kind, "enum": sorted(self.catalogue())}
+
+
+__all__ = ["Component", "WithJsonSchema", "choose_component", "describe", "one_of"]

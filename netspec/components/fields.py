@@ -1,0 +1,172 @@
+"""The kinds of value that component fields hold: sizes, counts, windows, padding, numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from netspec.components.base import describe
+from netspec.tensor import Dim, Formula, named
+
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMG])\Z")
+_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
+_LARGEST = 2**62
+
+
+def _wrong(expected: str, value: object, help: str = "") -> PydanticCustomError:
+    return PydanticCustomError(
+        "ns204", "expected {expected}, found {found}", {"expected": expected, "found": describe(value), "help": help}
+    )
+
+
+def _out_of_range(message: str, help: str = "") -> PydanticCustomError:
+    return PydanticCustomError("ns205", "{message}", {"message": message, "help": help})
+
+
+def parse_count(value: object) -> int | None:
+    """`8000` or `8k` as an int; None where it is neither. Raises for sizes no machine can count."""
+    number: float | None = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and (match := _COUNT.match(value)):
+        number = round(float(match[1]) * _UNITS[match[2]])
+    if number is not None and abs(number) > _LARGEST:
+        raise _out_of_range("the number is larger than 2^62")
+    return None if number is None else int(number)
+
+
+def _number_help(value: object) -> str:
+    if isinstance(value, str) and re.match(r"[0-9][0-9_]*_[0-9_]*\Z", value):
+        plain = value.replace("_", "")
+        return f"write {plain}" + (f" or {int(plain) // 1000}k" if int(plain) % 1000 == 0 else "")
+    return "remove the quotes" if isinstance(value, str) and re.match(r"[-0-9.]+\Z", value) else ""
+
+
+def _size(value: object) -> Dim:
+    if isinstance(value, Formula):
+        return value
+    count = parse_count(value)
+    if count is None:
+        if isinstance(value, str) and NAME.match(value):
+            return named(value)
+        raise _wrong("a size (a positive integer, `8k`, or a name)", value, _number_help(value))
+    if count < 1:
+        raise _out_of_range(f"a size is at least 1, found {count}")
+    return count
+
+
+def _count(least: int) -> Any:
+    def check(value: object) -> int:
+        count = parse_count(value)
+        if count is None:
+            raise _wrong("a whole number", value, _number_help(value))
+        if count < least:
+            raise _out_of_range(f"expected at least {least}, found {count}")
+        return count
+
+    return check
+
+
+def _window(least: int) -> Any:
+    def check(value: object) -> int | tuple[int, ...]:
+        one = _count(least)
+        if isinstance(value, (list, tuple)):
+            if not 1 <= len(value) <= 3:
+                raise _wrong("a whole number, or one for each spatial axis", value)
+            return tuple(one(item) for item in value)
+        return int(one(value))
+
+    return check
+
+
+def _pairs(value: object) -> tuple[int, int] | tuple[tuple[int, int], ...]:
+    if isinstance(value, (list, tuple)) and value and all(isinstance(item, (list, tuple)) for item in value):
+        pairs = tuple(_pair(item) for item in value)
+        return pairs[0] if len(pairs) == 1 else pairs
+    return _pair(value)
+
+
+def _pair(value: object) -> tuple[int, int]:
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return (_count(0)(value[0]), _count(0)(value[1]))
+    raise _wrong("a [before, after] pair for each axis", value)
+
+
+def _padding(words: tuple[str, ...]) -> Any:
+    def check(value: object) -> str | int | tuple[tuple[int, int], ...]:
+        if isinstance(value, str):
+            if value in words:
+                return value
+            allowed = ", ".join(f"`{word}`" for word in words)
+            raise _out_of_range(f"unknown padding `{value}`", f"write one of {allowed}, a number, or a [before, after] pair an axis")
+        if isinstance(value, (list, tuple)):
+            pairs = _pairs(value)
+            return (pairs,) if isinstance(pairs[0], int) else pairs  # type: ignore[return-value]
+        return int(_count(0)(value))
+
+    return check
+
+
+def _float(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _wrong("a number", value, _number_help(value))
+    return float(value)
+
+
+def _range(least: float | None, most: float | None, *, above: bool = False, below: bool = False) -> Any:
+    def check(value: float) -> float:
+        if value != value:
+            raise _out_of_range("expected a number, found NaN")
+        too_low = least is not None and (value <= least if above else value < least)
+        too_high = most is not None and (value >= most if below else value > most)
+        if too_low or too_high:
+            bounds = [f"{'above' if above else 'at least'} {least:g}"] if least is not None else []
+            bounds += [f"{'below' if below else 'at most'} {most:g}"] if most is not None else []
+            raise _out_of_range(f"expected a number {' and '.join(bounds)}, found {value:g}")
+        return value
+
+    return check
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def as_tuple(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """One number for every spatial axis, or the numbers given."""
+    return (value,) * rank if isinstance(value, int) else tuple(value)
+
+
+Size = Annotated[Any, BeforeValidator(_size), WithJsonSchema({"x-netspec": "size"})]
+"""A layer's size: `Dim` after validation."""
+Int = Annotated[int, Strict()]
+Count = Annotated[int, BeforeValidator(_count(1)), WithJsonSchema({"x-netspec": "count", "minimum": 1})]
+CountOrZero = Annotated[int, BeforeValidator(_count(0)), WithJsonSchema({"x-netspec": "count", "minimum": 0})]
+Bool = Annotated[bool, Strict()]
+Float = Annotated[float, BeforeValidator(_float), WithJsonSchema({"x-netspec": "number"})]
+Positive = Annotated[Float, AfterValidator(_range(0, None, above=True))]
+NotNegative = Annotated[Float, AfterValidator(_range(0, None))]
+Rate = Annotated[Float, AfterValidator(_range(0, 1, below=True))]
+Fraction = Annotated[Float, AfterValidator(_range(0, 1))]
+Window = Annotated[int | tuple[int, ...], BeforeValidator(_window(1)), WithJsonSchema({"x-netspec": "window"})]
+Amounts = Annotated[Any, BeforeValidator(_padding(())), WithJsonSchema({"x-netspec": "amounts"})]
+Padding: TypeAlias = Annotated[
+    Any, BeforeValidator(_padding(("valid", "same"))), WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same"]})
+]
+CausalPadding: TypeAlias = Annotated[
+    Any,
+    BeforeValidator(_padding(("valid", "same", "causal"))),
+    WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same", "causal"]}),
+]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+PoolMode = Literal["max", "avg"]
+
+__all__ = [
+    "NAME", "Amounts", "Bool", "CausalPadding", "Count", "CountOrZero", "Field", "Float", "Fraction", "Int", "NotNegative",
+    "Padding", "Positive", "Rate", "Size", "Texts", "Window", "as_tuple", "parse_count",
+]  # fmt: skip

@@ -1,0 +1,184 @@
+"""What every layer is: fields, a shape rule, weights, costs, a Flax form and an ONNX form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+
+from pydantic import Field
+
+from netspec.components.base import Component, one_of
+from netspec.components.fields import Bool, Float, NotNegative
+from netspec.components.initializers import Initializer
+from netspec.diagnostics import Problem
+from netspec.emit import Emitter, Value
+from netspec.tensor import Dim, Formula, Shape, TensorType, bind, product
+
+if TYPE_CHECKING:
+    import jax
+    import numpy
+    from flax import nnx
+
+Forward: TypeAlias = "Callable[..., jax.Array] | nnx.Module"
+Arrays: TypeAlias = "Mapping[str, numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float32]]]"
+Lengths: TypeAlias = Literal["passes", "uses", "refuses"]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight's shape, whether training changes it, and whether it is a running statistic."""
+
+    shape: Shape
+    trainable: bool = True
+    statistic: bool = False
+
+    @property
+    def elements(self) -> Dim:
+        """How many numbers it holds."""
+        return product(self.shape)
+
+
+class Layer(Component):
+    """One node of a network. Inputs and outputs are ports; nearly every layer has one of each.
+
+    Shapes never hold the batch axis; arrays always do, as their first axis.
+    """
+
+    least_inputs: ClassVar[int] = 1
+    most_inputs: ClassVar[int | None] = 1
+    lengths: ClassVar[Lengths] = "passes"
+    stochastic: ClassVar[bool] = False
+    """Takes `rngs=` while training."""
+    discontinuous: ClassVar[bool] = False
+    """A tiny change of the input can change the output by a step."""
+    reference_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that name another layer, whose value becomes a further input."""
+    elementwise: ClassVar[bool] = False
+    """Works on each element alone, so it works in any layout."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The output types. Raises Problem where the shapes cannot hold."""
+        return (self.output(inputs[0]),)
+
+    def output(self, x: TensorType) -> TensorType:
+        """The output type of a layer with one input; the input's own unless a layer says otherwise."""
+        return x
+
+    def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
+        """The weights by their name in the nnx state."""
+        return {}
+
+    def flops(self, inputs: Sequence[TensorType]) -> Dim:
+        """Multiply-adds of matrix products, counted as two each, for one example."""
+        return 0
+
+    def bound(self, lengths: Mapping[str, Dim]) -> Self:
+        """The layer with named sizes replaced by their lengths."""
+        named = {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), Formula)}
+        return self.model_copy(update={name: bind(value, lengths) for name, value in named.items()}) if named else self
+
+    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+        """A function or module from arrays [batch, ...] to an array."""
+        raise NotImplementedError
+
+    def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
+        """The ONNX form of the layer at inference."""
+        raise NotImplementedError
+
+
+class WeightedLayer(Layer):
+    """A layer with weights that can be frozen."""
+
+    trainable: Bool = Field(True, description="`false` keeps the weights as they start.")
+
+
+class Regularizer(Component):
+    """A penalty on one layer's kernel, added to the loss."""
+
+    l1: NotNegative = Field(0.0, description="Weight of the sum of absolute values.")
+    l2: NotNegative = Field(0.0, description="Weight of the sum of squares.")
+
+
+def _activations() -> Mapping[str, type[Layer]]:
+    from netspec.components.layers.activation import ACTIVATIONS
+
+    return ACTIVATIONS
+
+
+ActivationChoice = one_of(_activations, "activation")
+
+
+class KernelLayer(WeightedLayer):
+    """A layer with a kernel, and by default a bias, that an activation may follow."""
+
+    activation: ActivationChoice | None = Field(None, description="An activation applied to the result.")
+    use_bias: Bool = Field(True, description="Adds a learnt bias.")
+    kernel_initializer: Initializer = Field("glorot", validate_default=True, description="How the kernel starts.")
+    bias_initializer: Initializer = Field("zeros", validate_default=True, description="How the bias starts.")
+    kernel_regularizer: Regularizer | None = Field(None, description="Penalty on this kernel: `{l1: ..., l2: ...}`.")
+    spectral_norm: Bool = Field(False, description="Divides the kernel by its largest singular value (Miyato et al. 2018).")
+
+    def kernel_and_bias(self, kernel: Shape, bias: Dim) -> dict[str, Weight]:
+        """The usual weights: `kernel`, `bias` where used, and the vector `u` of spectral norm."""
+        weights = {"kernel": Weight(kernel, self.trainable)}
+        if self.use_bias:
+            weights["bias"] = Weight((bias,), self.trainable)
+        if self.spectral_norm:
+            weights["u"] = Weight((kernel[-1],), trainable=False, statistic=True)
+        return weights
+
+    def initializers(self) -> dict[str, Any]:
+        """Flax' keyword arguments for how the weights start."""
+        return {"kernel_init": self.kernel_initializer.jax(), "bias_init": self.bias_initializer.jax()}
+
+    def normalized(self, module: nnx.Module, rngs: nnx.Rngs) -> nnx.Module:
+        """The module itself, or wrapped in spectral normalisation."""
+        if not self.spectral_norm:
+            return module
+        from netspec.ops.spectral import SpectralNorm
+
+        return SpectralNorm(module, rngs=rngs)
+
+    def inference_weights(self, weights: Arrays) -> Arrays:
+        """The weights that the exported layer multiplies by: spectral norm is folded in."""
+        if not self.spectral_norm:
+            return weights
+        from netspec.ops.spectral import normalized_kernel
+
+        return {**weights, "kernel": normalized_kernel(weights["kernel"], weights["u"])}
+
+
+def static_size(dim: Dim, what: str) -> int:
+    """A dim that must be a number by now. Raises NS410 for a name that nothing has bound."""
+    if isinstance(dim, int):
+        return dim
+    raise Problem("NS410", f"{what} is `{dim}`, which has no length yet", help=f"give it one with `--dim {dim}=N`")
+
+
+def expect_rank(layer: Layer, x: TensorType, rank: int, shape: str) -> None:
+    """Raises NS402 unless `x` has `rank` axes besides the batch."""
+    if x.rank != rank:
+        raise Problem(
+            "NS402",
+            f"`{layer.type}` needs {shape}, but gets {x}",
+            caption=f"needs {shape}",
+            help=_rank_help(layer.type, x, rank),
+        )
+
+
+def expect_float(layer: Layer, x: TensorType) -> None:
+    """Raises NS408 for ids and texts where numbers are due."""
+    if x.dtype.is_integer and x.vocabulary is not None:
+        raise Problem("NS408", f"`{layer.type}` needs numbers, but gets ids", help="add `- embedding: 64` above this line")
+
+
+def _rank_help(name: str, x: TensorType, rank: int) -> tuple[str, ...]:
+    if name[-2:] in ("1d", "2d", "3d") and f"{x.rank - 1}d" in ("1d", "2d", "3d"):
+        return (f"for {x} use `{name[:-2]}{x.rank - 1}d`",)
+    if rank == 1 and x.rank > 1:
+        return ("add `- flatten` or `- global_avg_pool` above this line",)
+    if rank > x.rank == 1:
+        return (f"`- reshape: [...]` gives a vector the {rank} axes it needs",)
+    return ()
+

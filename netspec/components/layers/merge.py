@@ -1,0 +1,192 @@
+"""Layers that join several tensors into one. In a spec a merging layer's value is its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from netspec.components.fields import Int, Texts
+from netspec.components.layers.activation import logical_axis
+from netspec.components.layers.base import Arrays, Forward, Layer
+from netspec.diagnostics import Problem
+from netspec.emit import Emitter, Value
+from netspec.tensor import Dim, TensorType, deciding_multiple, total
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Merge(Layer):
+    """A layer with two inputs or more."""
+
+    short: ClassVar[str | None] = "inputs"
+    least_inputs: ClassVar[int] = 2
+    most_inputs: ClassVar[int | None] = None
+    operator: ClassVar[str] = ""
+    inputs: Texts = Field((), description="Names of the layers to join; `above` is the layer above.")
+
+    def combine(self) -> Callable[[Any, Any], Any]:
+        """The JAX function of two arrays."""
+        raise NotImplementedError
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        return (TensorType(reduce(self._joined, (x.shape for x in inputs)), inputs[0].dtype),)
+
+    def _joined(self, a: tuple[Dim, ...], b: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        if len(a) != len(b):
+            raise Problem("NS404", f"`{self.type}` cannot join {TensorType(a)} and {TensorType(b)}", caption="different ranks")
+        return tuple(self._one(x, y, TensorType(a), TensorType(b)) for x, y in zip(a, b, strict=True))
+
+    def _one(self, x: Dim, y: Dim, a: TensorType, b: TensorType) -> Dim:
+        if x == y or y == 1:
+            return x
+        if x == 1:
+            return y
+        raise disagreement(self.type, x, y, a, b)
+
+    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+        combine = self.combine()
+        return lambda *arrays: reduce(combine, arrays)
+
+    def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
+        return reduce(lambda a, b: g.op(self.operator, [a, b]), g.agree(inputs))
+
+
+def disagreement(layer: str, x: Dim, y: Dim, a: TensorType, b: TensorType) -> Problem:
+    """The problem of two lengths that differ, or that nobody can prove equal."""
+    if isinstance(x, int) and isinstance(y, int):
+        return Problem("NS404", f"`{layer}` cannot join {a} and {b}", caption=f"{x} is not {y}")
+    decided = deciding_multiple(x, y)
+    help = f"`dims: {{{decided[0]}: {{multiple_of: {decided[1]}}}}}` would prove it" if decided else ""
+    return Problem("NS407", f"`{layer}` joins {a} and {b}, but `{x}` and `{y}` may differ", help=help or ())
+
+
+class Add(Merge):
+    """The sum. ONNX: Add.
+
+    ```yaml
+    input: [4]
+    model: {layers: [{dense: 4, name: a}, {dense: 4, name: b}, {add: [a, b]}]}
+    ```
+    """
+
+    type: ClassVar[str] = "add"
+    operator: ClassVar[str] = "Add"
+
+    def combine(self) -> Callable[[Any, Any], Any]:
+        return lambda a, b: a + b
+
+
+class Subtract(Merge):
+    """The first less the second. ONNX: Sub.
+
+    ```yaml
+    input: [4]
+    model: {layers: [{dense: 4, name: a}, {dense: 4, name: b}, {subtract: [a, b]}]}
+    ```
+    """
+
+    type: ClassVar[str] = "subtract"
+    operator: ClassVar[str] = "Sub"
+    most_inputs: ClassVar[int | None] = 2
+
+    def combine(self) -> Callable[[Any, Any], Any]:
+        return lambda a, b: a - b
+
+
+class Multiply(Merge):
+    """The product, element by element. ONNX: Mul.
+
+    ```yaml
+    input: [4]
+    model: {layers: [{dense: 4, name: a}, {dense: 4, name: b}, {multiply: [a, b]}]}
+    ```
+    """
+
+    type: ClassVar[str] = "multiply"
+    operator: ClassVar[str] = "Mul"
+
+    def combine(self) -> Callable[[Any, Any], Any]:
+        return lambda a, b: a * b
+
+
+class Average(Merge):
+    """The mean of the inputs. ONNX: Add and Mul.
+
+    ```yaml
+    input: [4]
+    model: {layers: [{dense: 4, name: a}, {dense: 4, name: b}, {average: [a, b]}]}
+    ```
+    """
+
+    type: ClassVar[str] = "average"
+
+    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+        return lambda *arrays: reduce(lambda a, b: a + b, arrays) * (1 / len(arrays))
+
+    def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
+        summed = reduce(lambda a, b: g.op("Add", [a, b]), g.agree(inputs))
+        return g.op("Mul", [summed, g.constant(1 / len(inputs))])
+
+
+class Maximum(Merge):
+    """The larger of the inputs, element by element. ONNX: Max.
+
+    ```yaml
+    input: [4]
+    model: {layers: [{dense: 4, name: a}, {dense: 4, name: b}, {maximum: [a, b]}]}
+    ```
+    """
+
+    type: ClassVar[str] = "maximum"
+    operator: ClassVar[str] = "Max"
+
+    def combine(self) -> Callable[[Any, Any], Any]:
+        import jax.numpy as jnp
+
+        return jnp.maximum
+
+    def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
+        return g.op("Max", g.agree(inputs))
+
+
+class Concat(Merge):
+    """The inputs one behind the other along an axis. ONNX: Concat.
+
+    ```yaml
+    input: [4]
+    model: {layers: [{dense: 4, name: a}, {dense: 2, name: b}, {concat: [a, b]}]}
+    ```
+    """
+
+    type: ClassVar[str] = "concat"
+    axis: Int = Field(-1, description="The axis that grows; 1 is the first after the batch, -1 the last.")
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        first = inputs[0]
+        axis = logical_axis(self.type, self.axis, first) - 1
+        for other in inputs[1:]:
+            if other.rank != first.rank:
+                raise Problem("NS404", f"`concat` cannot join {first} and {other}", caption="different ranks")
+            for i, (x, y) in enumerate(zip(first.shape, other.shape, strict=True)):
+                if i != axis and x != y:
+                    raise disagreement(self.type, x, y, first, other)
+        joined = total(x.shape[axis] for x in inputs)
+        return (TensorType((*first.shape[:axis], joined, *first.shape[axis + 1 :]), first.dtype),)
+
+    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+        import jax.numpy as jnp
+
+        axis = logical_axis(self.type, self.axis, inputs[0])
+        return lambda *arrays: jnp.concatenate(arrays, axis=axis)
+
+    def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
+        values = g.agree(inputs)
+        axis = logical_axis(self.type, self.axis, values[0].type)
+        return g.op("Concat", values, axis=g.axis(values[0], axis))
+
+
+LAYERS = (Add, Subtract, Multiply, Average, Maximum, Concat)

@@ -1,0 +1,252 @@
+"""Losses. Each says which outputs it fits, so that `validate` can tell, and gives one number an example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from netspec.components.base import Component
+from netspec.components.fields import Float, Fraction, NotNegative, Positive
+from netspec.diagnostics import Problem
+from netspec.tensor import TensorType
+
+if TYPE_CHECKING:
+    import jax
+
+TargetKind = Literal["classes", "binary", "numbers"]
+
+
+class Loss(Component):
+    """A function of outputs and targets; training takes its weighted mean over the batch.
+
+    `link` is the activation whose inverse the loss works on: where the network ends in it, the loss
+    is computed from what goes into the activation, stable and in one pass.
+    """
+
+    link: ClassVar[tuple[str, ...]] = ()
+    target: ClassVar[TargetKind] = "numbers"
+    weight: Positive = Field(1.0, description="Factor on this loss where there are several.")
+
+    def check(self, output: TensorType) -> None:
+        """Raises Problem NS505 where the output's shape cannot fit."""
+
+    def target_shape(self, output: TensorType) -> tuple[Any, ...]:
+        """The shape of one example's target, the batch axis not counted."""
+        return output.shape
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        """The loss of each example: [batch, ...] and its target to [batch]. Logits where the loss has a link."""
+        raise NotImplementedError
+
+
+def _per_example(x: jax.Array) -> jax.Array:
+    return x.reshape(x.shape[0], -1).mean(axis=1)
+
+
+class MeanSquaredError(Loss):
+    """The mean of squared differences (`optax.squared_error`).
+
+    ```yaml
+    mean_squared_error
+    ```
+    """
+
+    type: ClassVar[str] = "mean_squared_error"
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        return _per_example((output - target) ** 2)
+
+
+class MeanAbsoluteError(Loss):
+    """The mean of absolute differences.
+
+    ```yaml
+    mean_absolute_error
+    ```
+    """
+
+    type: ClassVar[str] = "mean_absolute_error"
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        return _per_example(abs(output - target))
+
+
+class Huber(Loss):
+    """Squared near zero, linear beyond `delta` (`optax.huber_loss`).
+
+    ```yaml
+    huber: {delta: 1.0}
+    ```
+    """
+
+    type: ClassVar[str] = "huber"
+    short: ClassVar[str | None] = "delta"
+    delta: Positive = Field(1.0, description="Where the square turns into a line.")
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import optax
+
+        return _per_example(optax.huber_loss(output, target, self.delta))
+
+
+class Quantile(Loss):
+    """The pinball loss, whose minimum is a quantile of the target (Koenker and Bassett 1978).
+
+    ```yaml
+    quantile: 0.9
+    ```
+    """
+
+    type: ClassVar[str] = "quantile"
+    short: ClassVar[str | None] = "quantile"
+    quantile: Fraction = Field(0.5, description="Which quantile; 0.5 is the median.")
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import jax.numpy as jnp
+
+        above = target - output
+        return _per_example(jnp.maximum(self.quantile * above, (self.quantile - 1) * above))
+
+
+class CrossEntropy(Loss):
+    """Softmax cross-entropy, of integer labels or of probabilities (`optax.softmax_cross_entropy`).
+
+    ```yaml
+    cross_entropy: {label_smoothing: 0.1}
+    ```
+    """
+
+    type: ClassVar[str] = "cross_entropy"
+    link: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
+    target: ClassVar[TargetKind] = "classes"
+    label_smoothing: Fraction = Field(0.0, description="Share of each target that is spread over all classes.")
+
+    def check(self, output: TensorType) -> None:
+        if output.rank == 0 or output.shape[-1] == 1:
+            raise Problem(
+                "NS505",
+                f"`{self.type}` needs one output for each class, but the network gives {output}",
+                help="use `binary_cross_entropy` for one output, or give the last layer as many units as there are classes",
+            )
+
+    def target_shape(self, output: TensorType) -> tuple[Any, ...]:
+        return output.shape[:-1]
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import jax
+        import optax
+
+        if target.ndim == output.ndim and not jax.numpy.issubdtype(target.dtype, jax.numpy.integer):
+            labels = optax.smooth_labels(target, self.label_smoothing) if self.label_smoothing else target
+            return _per_example(optax.softmax_cross_entropy(output, labels))
+        if not self.label_smoothing:
+            return _per_example(optax.softmax_cross_entropy_with_integer_labels(output, target))
+        hot = jax.nn.one_hot(target, output.shape[-1], dtype=output.dtype)
+        return _per_example(optax.softmax_cross_entropy(output, optax.smooth_labels(hot, self.label_smoothing)))
+
+
+class BinaryCrossEntropy(Loss):
+    """Sigmoid cross-entropy of each output (`optax.sigmoid_binary_cross_entropy`).
+
+    ```yaml
+    binary_cross_entropy
+    ```
+    """
+
+    type: ClassVar[str] = "binary_cross_entropy"
+    link: ClassVar[tuple[str, ...]] = ("sigmoid",)
+    target: ClassVar[TargetKind] = "binary"
+    label_smoothing: Fraction = Field(0.0, description="Moves targets this far towards 0.5.")
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import optax
+
+        smoothed = target * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        return _per_example(optax.sigmoid_binary_cross_entropy(output, smoothed))
+
+
+class Focal(Loss):
+    """Binary cross-entropy that looks away from easy examples (Lin et al. 2017; `optax.sigmoid_focal_loss`).
+
+    ```yaml
+    focal: {gamma: 2.0, alpha: 0.25}
+    ```
+    """
+
+    type: ClassVar[str] = "focal"
+    link: ClassVar[tuple[str, ...]] = ("sigmoid",)
+    target: ClassVar[TargetKind] = "binary"
+    gamma: NotNegative = Field(2.0, description="How much easy examples count less.")
+    alpha: Fraction | None = Field(None, description="Weight of the positive class; the negative gets the rest.")
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import optax
+
+        return _per_example(optax.sigmoid_focal_loss(output, target, self.alpha, self.gamma))
+
+
+class Hinge(Loss):
+    """`max(0, 1 - y x)` with targets 0 and 1 read as -1 and 1; several classes by the margin of Crammer and Singer (2001).
+
+    ```yaml
+    hinge
+    ```
+    """
+
+    type: ClassVar[str] = "hinge"
+    target: ClassVar[TargetKind] = "classes"
+
+    def target_shape(self, output: TensorType) -> tuple[Any, ...]:
+        return output.shape if output.shape[-1:] == (1,) else output.shape[:-1]
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import jax.numpy as jnp
+        import optax
+
+        if output.shape[-1] == 1:
+            return _per_example(optax.hinge_loss(output, 2.0 * target - 1.0))
+        return _per_example(optax.multiclass_hinge_loss(output, target.astype(jnp.int32)))
+
+
+class KlDivergence(Loss):
+    """The Kullback-Leibler divergence of the softmax of the output from target probabilities (`optax.kl_divergence`).
+
+    ```yaml
+    kl_divergence
+    ```
+    """
+
+    type: ClassVar[str] = "kl_divergence"
+    link: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import jax
+        import optax
+
+        return _per_example(optax.kl_divergence(jax.nn.log_softmax(output), target))
+
+
+class Cosine(Loss):
+    """One less the cosine of the angle between output and target (`optax.cosine_distance`).
+
+    ```yaml
+    cosine
+    ```
+    """
+
+    type: ClassVar[str] = "cosine"
+    epsilon: Float = Field(1e-8, description="Added to the lengths, against division by zero.")
+
+    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        import optax
+
+        return _per_example(optax.cosine_distance(output, target, epsilon=self.epsilon))
+
+
+_ALL: Sequence[type[Loss]] = (
+    MeanSquaredError, MeanAbsoluteError, Huber, Quantile, CrossEntropy, BinaryCrossEntropy, Focal, Hinge, KlDivergence, Cosine,
+)  # fmt: skip
+
+LOSSES: dict[str, type[Loss]] = {loss.type: loss for loss in _ALL}

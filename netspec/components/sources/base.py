@@ -1,0 +1,91 @@
+"""What a data source is: it reads a table of columns, in one part or in given parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from netspec.components.base import Component
+from netspec.diagnostics import Problem
+
+if TYPE_CHECKING:
+    import numpy
+
+Array: TypeAlias = "numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]"
+Kind: TypeAlias = Literal["number", "category", "array"]
+"""`number`: float32 [rows], NaN where missing; `category`: text [rows], '' where missing; `array`: [rows, ...]."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One named column; `values` has one entry a row."""
+
+    kind: Kind
+    values: Array
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self.values.shape[0])
+
+    def take(self, rows: Array) -> Column:
+        """The given rows only."""
+        return Column(self.kind, self.values[rows])
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length; `inputs` and `target` are what the source itself takes them to be."""
+
+    columns: Mapping[str, Column]
+    inputs: tuple[str, ...] = ()
+    target: str | None = None
+    names: tuple[str, ...] = ()
+    """Names of the classes where the source knows them (target values are then indices)."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return next(iter(self.columns.values())).rows if self.columns else 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source gives: `all` rows to be split, or `train` and perhaps `validation` and `test`."""
+
+    parts: Mapping[str, Table]
+    files: tuple[Path, ...] = field(default=())
+
+
+Locate: TypeAlias = Callable[[str], Path]
+"""From a path in a spec to a file that exists below the root. Raises Problem NS006 or NS501."""
+
+
+class Source(Component):
+    """Where examples come from."""
+
+    external: ClassVar[bool] = True
+    """Whether it reads files that the spec names."""
+
+    def paths(self) -> tuple[str, ...]:
+        """The paths as the spec writes them, so that `validate` can look for them."""
+        return ()
+
+    def read(self, locate: Locate) -> Reading:
+        """The data. Raises Problem NS501 (missing) or NS509 (malformed)."""
+        raise NotImplementedError
+
+
+def malformed(path: Path | str, what: str, help: str = "") -> Problem:
+    """The problem of a data file that is not what it says."""
+    return Problem("NS509", f"`{path}`: {what}", help=help or ())
+
+
+def equal_rows(columns: Mapping[str, Column], where: str) -> None:
+    """Raises NS509 unless all columns have one length."""
+    lengths = {name: column.rows for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"`{name}` has {rows}" for name, rows in lengths.items())
+        raise Problem("NS509", f"the columns of {where} differ in length: {told}")

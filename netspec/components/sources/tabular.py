@@ -1,0 +1,251 @@
+"""Tables: csv files, rows inline in the spec, npz archives, scikit-learn's bundled sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from netspec.components.fields import Bool, Texts
+from netspec.components.sources.base import Column, Locate, Reading, Source, Table, equal_rows, malformed
+from netspec.diagnostics import Problem
+
+if TYPE_CHECKING:
+    import polars
+
+_MOST_ROWS = 50_000_000
+
+
+class PartedFiles(Source):
+    """A source of files: one `path` to be split, or the parts given as `train`, `validation`, `test`."""
+
+    short: ClassVar[str | None] = "path"
+    path: Texts | None = Field(None, description="The file, relative to the spec; it is split as `split` says.")
+    train: Texts | None = Field(None, description="The training part's file, where the parts are given.")
+    validation: Texts | None = Field(None, description="The validation part's file.")
+    test: Texts | None = Field(None, description="The test part's file.")
+
+    @model_validator(mode="after")
+    def _path_or_parts(self) -> PartedFiles:
+        if (self.path is None) == (self.train is None):
+            raise ValueError(f"`{self.type}` takes either `path`, or `train` with perhaps `validation` and `test`")
+        if self.path is not None and (self.validation or self.test):
+            raise ValueError("write `train` instead of `path` where the parts are given")
+        return self
+
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The files of each part; the part `all` is still to be split."""
+        given = {"all": self.path, "train": self.train, "validation": self.validation, "test": self.test}
+        return {part: files for part, files in given.items() if files}
+
+    def paths(self) -> tuple[str, ...]:
+        return tuple(path for files in self.files().values() for path in files)
+
+    def read(self, locate: Locate) -> Reading:
+        found = {part: tuple(locate(path) for path in files) for part, files in self.files().items()}
+        tables = {part: self.table(files) for part, files in found.items()}
+        return Reading(tables, tuple(path for files in found.values() for path in files))
+
+    def table(self, files: tuple[Path, ...]) -> Table:
+        """The table that one part's files hold."""
+        raise NotImplementedError
+
+
+class Csv(PartedFiles):
+    """A text file with one row a line. A column whose values are all numbers is numbers, else categories.
+
+    ```yaml
+    csv: {path: iris.csv, missing: "?"}
+    ```
+    """
+
+    type: ClassVar[str] = "csv"
+    delimiter: str = Field(",", min_length=1, max_length=1, description="What separates columns; `\\t` is a tab.")
+    header: Bool = Field(True, description="Whether the first line names the columns.")
+    columns: Texts | None = Field(None, description="Names of the columns, where the file has no header (or in its place).")
+    missing: Texts = Field(("",), description="Texts that mean that a value is missing; nothing at all always does.")
+    strip: Bool | str = Field(False, description="Cuts blanks, or these characters, from both ends of every value.")
+    quote: str | Literal["none"] = Field('"', description="The quoting character; `none` where quotes are ordinary text.")
+
+    def table(self, files: tuple[Path, ...]) -> Table:
+        import polars as pl
+
+        frames = [self._frame(path) for path in files]
+        if any(frame.columns != frames[0].columns for frame in frames):
+            raise malformed(files[0], "the files of one part have different columns")
+        frame = pl.concat(frames).filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines are no rows
+        if self.strip:
+            characters = None if self.strip is True else self.strip
+            frame = frame.with_columns(pl.all().str.strip_chars(characters))
+        missing = {"", *self.missing}
+        columns = {name: _typed(frame[name], missing) for name in frame.columns}
+        return Table(columns)
+
+    def _frame(self, path: Path) -> polars.DataFrame:
+        import polars as pl
+
+        try:
+            frame = pl.read_csv(
+                path,
+                has_header=self.header,
+                separator=self.delimiter,
+                quote_char=None if self.quote == "none" else self.quote,
+                infer_schema=False,
+                glob=False,
+                n_rows=_MOST_ROWS,
+            )
+        except pl.exceptions.NoDataError:
+            raise malformed(path, "the file is empty") from None
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0]
+            raise malformed(path, reason, "check `delimiter`, `header` and `quote`") from None
+        if self.columns is None:
+            return frame if self.header else frame.rename({name: f"column_{i + 1}" for i, name in enumerate(frame.columns)})
+        if len(self.columns) != frame.width:
+            raise Problem("NS502", f"`{path.name}` has {frame.width} columns, but `columns` names {len(self.columns)}", field="columns")
+        return frame.rename(dict(zip(frame.columns, self.columns, strict=True)))
+
+
+def _typed(series: polars.Series, missing: set[str]) -> Column:
+    """Numbers where every value that is not missing is one, else categories."""
+    import numpy as np
+    import polars as pl
+
+    series = series.fill_null("")
+    present = ~series.is_in(list(missing))
+    kept = series.zip_with(present, pl.Series([None], dtype=pl.String))
+    numbers = kept.str.strip_chars().cast(pl.Float64, strict=False)
+    if numbers.is_not_null().sum() == present.sum() and present.any():
+        return Column("number", numbers.fill_null(float("nan")).to_numpy().astype(np.float32))
+    return Column("category", np.asarray(kept.fill_null("").to_list(), dtype=object))
+
+
+class Inline(Source):
+    """A few rows in the spec itself: column names with their values.
+
+    ```yaml
+    inline: {x: [[0, 0], [0, 1]], y: [0, 1]}
+    ```
+    """
+
+    type: ClassVar[str] = "inline"
+    short: ClassVar[str | None] = "columns"
+    all_short: ClassVar[bool] = True
+    external: ClassVar[bool] = False
+    columns: dict[str, list[Any]] = Field(description="For each column its values, a number, a text or a list of numbers a row.")
+
+    def read(self, locate: Locate) -> Reading:
+        columns = {name: _inline_column(name, values) for name, values in self.columns.items()}
+        equal_rows(columns, "`inline`")
+        names = list(columns)
+        return Reading({"all": Table(columns, inputs=tuple(names[:-1]), target=names[-1] if names else None)})
+
+
+def _inline_column(name: str, values: list[Any]) -> Column:
+    import numpy as np
+
+    if any(isinstance(value, str) for value in values):
+        return Column("category", np.asarray([str(value) for value in values], dtype=object))
+    try:
+        array = np.asarray([[np.nan] if value is None else value for value in values], dtype=np.float32)
+    except (ValueError, TypeError):
+        raise Problem("NS509", f"the rows of `{name}` are not numbers of one shape", field=name) from None
+    array = array[:, 0] if array.ndim == 2 and not isinstance(values[0], list) else array
+    return Column("number" if array.ndim == 1 else "array", array)
+
+
+class Npz(PartedFiles):
+    """A NumPy archive: each array is a column, its first axis the rows. Pickled arrays are refused.
+
+    ```yaml
+    npz: {train: train.npz, test: test.npz}
+    ```
+    """
+
+    type: ClassVar[str] = "npz"
+
+    def table(self, files: tuple[Path, ...]) -> Table:
+        import numpy as np
+
+        columns: dict[str, Column] = {}
+        for path in files:
+            try:
+                with np.load(path, allow_pickle=False) as archive:
+                    if isinstance(archive, np.ndarray):
+                        raise malformed(path, "this is one array; save it with a name by `numpy.savez`")
+                    columns |= {name: _array_column(path, name, archive[name]) for name in archive.files}
+            except (OSError, ValueError, EOFError) as error:
+                raise malformed(path, f"not a readable npz archive ({str(error).splitlines()[0]})") from None
+        equal_rows(columns, f"`{files[0].name}`")
+        return Table(columns)
+
+
+def _array_column(path: Path, name: str, array: Any) -> Column:
+    import numpy as np
+
+    if array.ndim == 0:
+        raise malformed(path, f"`{name}` is a single value, not one a row")
+    if array.dtype.kind in "US":
+        return Column("category", array.astype(str).astype(object))
+    if array.dtype.kind not in "buif":
+        raise malformed(path, f"`{name}` holds `{array.dtype}`; numbers and texts can be read")
+    if array.ndim == 1:
+        return Column("number", array.astype(np.float32))
+    return Column("array", array if array.dtype == np.uint8 else array.astype(np.float32))
+
+
+_SKLEARN = {
+    "iris": "load_iris",
+    "wine": "load_wine",
+    "breast_cancer": "load_breast_cancer",
+    "diabetes": "load_diabetes",
+    "digits": "load_digits",
+    "linnerud": "load_linnerud",
+}
+
+
+class Sklearn(Source):
+    """A set that comes with scikit-learn, so it needs no file. `digits` holds images [8, 8, 1] of 0 to 16.
+
+    ```yaml
+    sklearn: digits
+    ```
+    """
+
+    type: ClassVar[str] = "sklearn"
+    short: ClassVar[str | None] = "name"
+    external: ClassVar[bool] = False
+    name: Literal["iris", "wine", "breast_cancer", "diabetes", "digits", "linnerud"] = Field(description="Which set.")
+
+    def read(self, locate: Locate) -> Reading:
+        import numpy as np
+        from sklearn import datasets
+
+        loader = getattr(datasets, _SKLEARN[self.name])
+        # Diabetes in its own units: the scaled form has seen the rows that become the test part.
+        bunch = loader(scaled=False) if self.name == "diabetes" else loader()
+        targets = np.asarray(bunch.target, np.float32)
+        if targets.ndim == 1:
+            columns = {"target": Column("number", targets)}
+        else:
+            columns = {_plain(n): Column("number", targets[:, i]) for i, n in enumerate(bunch.target_names)}
+        names = tuple(str(name) for name in getattr(bunch, "target_names", ())) if targets.ndim == 1 else ()
+        if self.name == "digits":
+            features = {"image": Column("array", np.asarray(bunch.images, np.float32)[..., None])}
+        else:
+            data = np.asarray(bunch.data, np.float32)
+            features = {_plain(n): Column("number", data[:, i]) for i, n in enumerate(bunch.feature_names)}
+        target = "target" if "target" in columns else next(iter(columns))
+        return Reading({"all": Table({**features, **columns}, tuple(features), target, names)})
+
+
+def _plain(name: str) -> str:
+    """`sepal length (cm)` as `sepal_length_cm`."""
+    return re.sub(r"\W+", "_", str(name)).strip("_").lower()
+
+
+SOURCES: tuple[type[Source], ...] = (Csv, Inline, Npz, Sklearn)
+

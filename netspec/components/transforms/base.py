@@ -1,0 +1,50 @@
+"""What a preprocessing step is: fitted on the training part, applied by NumPy and in ONNX alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from netspec.components.base import Component
+from netspec.components.sources.base import Kind
+from netspec.emit import Emitter, Value
+
+if TYPE_CHECKING:
+    import numpy
+
+Array: TypeAlias = "numpy.ndarray[tuple[int, ...], numpy.dtype[Any]]"
+State: TypeAlias = Mapping[str, Any]
+"""What was fitted, as JSON: numbers, texts and lists of them."""
+
+
+class Transform(Component):
+    """One step. It works on one column [rows], or on an array [rows, ...] whose last axis are features.
+
+    Numbers of a table are float64 between the steps and cast to float32 once at the end, in NumPy
+    and in ONNX, so the two agree to the last bit.
+    """
+
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"number", "array"})
+    gives: ClassVar[Kind | None] = None
+    """The kind of the result where it differs from what goes in."""
+    handles_missing: ClassVar[bool] = False
+
+    def fit(self, values: Array) -> State:
+        """What the training part says; {} for a step without fitting."""
+        return {}
+
+    def numpy(self, state: State, values: Array) -> Array:
+        """The step on the host."""
+        raise NotImplementedError
+
+    def onnx(self, g: Emitter, state: State, x: Value) -> Value:
+        """The step in the exported graph. `x` is double for tables, float for arrays, string for categories."""
+        raise NotImplementedError
+
+    def inverse(self, state: State, values: Array) -> Array:
+        """Back to original units."""
+        raise NotImplementedError
+
+    def width(self, state: State) -> int | None:
+        """Features that one column becomes; None where it stays one."""
+        return None

@@ -1,0 +1,134 @@
+"""The protocol that a layer's ONNX form is written against. Imports nothing but the tensor types.
+
+`export` implements it on onnx-ir; a component only ever sees this. A value carries its layout, so a
+run of convolutions stays channels-first inside and Transposes stand at its borders only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy
+
+from netspec.tensor import Shape, TensorType
+
+Array: TypeAlias = "numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]"
+Attribute: TypeAlias = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """The layout of a vector that a channels-first image of `shape` [*spatial, channels] became."""
+
+    shape: tuple[int, ...]
+
+
+Layout: TypeAlias = Literal["channels_last", "channels_first"] | Flattened
+
+
+@runtime_checkable
+class Value(Protocol):
+    """A tensor of the emitted graph; its `type` is the one `infer` gave, whatever the layout."""
+
+    @property
+    def type(self) -> TensorType:
+        """Shape without the batch axis, channels last."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """How the elements really lie."""
+        ...
+
+
+class Emitter(Protocol):
+    """What a component may do to the ONNX graph being built."""
+
+    @property
+    def opset(self) -> int:
+        """The opset being emitted; raised by `require_opset`."""
+        ...
+
+    def op(
+        self,
+        operator: str,
+        inputs: Sequence[Value | None],
+        *,
+        domain: str = "",
+        layout: Layout | None = None,
+        type: TensorType | None = None,
+        **attributes: Attribute,
+    ) -> Value:
+        """One ONNX node with one output. Layout and type are the first input's unless given."""
+        ...
+
+    def ops(self, operator: str, inputs: Sequence[Value | None], outputs: int, **attributes: Attribute) -> tuple[Value, ...]:
+        """One ONNX node with several outputs, all in the first input's layout."""
+        ...
+
+    def constant(self, array: Array | float | int, dtype: str = "float32") -> Value:
+        """A small constant tensor, shared between uses."""
+        ...
+
+    def integers(self, values: Sequence[int]) -> Value:
+        """An int64 vector, as axes, pads and shapes are given."""
+        ...
+
+    def floats(self, values: Sequence[float]) -> Value:
+        """A float32 vector."""
+        ...
+
+    def texts(self, values: Sequence[str]) -> Value:
+        """A vector of texts."""
+        ...
+
+    def like(self, x: Value, values: object) -> Value:
+        """Numbers as a constant of `x`'s own element type."""
+        ...
+
+    def label_encoder(self, x: Value, keys: Sequence[object], *, default: int) -> Value:
+        """Positions of texts or numbers among `keys`, int64; `default` for what is not there."""
+        ...
+
+    def weight(self, name: str, array: Array) -> Value:
+        """An initializer called `<node>/<name>`."""
+        ...
+
+    def channels_first(self, x: Value) -> Value:
+        """`x` as [batch, channels, *spatial]; transposed once, however often it is asked for."""
+        ...
+
+    def channels_last(self, x: Value) -> Value:
+        """`x` as [batch, *spatial, channels]; transposed once, however often it is asked for."""
+        ...
+
+    def agree(self, values: Sequence[Value]) -> list[Value]:
+        """All values in one layout: the minority is converted."""
+        ...
+
+    def axis(self, x: Value, axis: int) -> int:
+        """The position in `x`'s real layout of a logical axis; 0 is the batch, -1 the channels."""
+        ...
+
+    def channel_constant(self, x: Value, array: Array, name: str = "") -> Value:
+        """A per-channel vector [channels], shaped to broadcast against `x` in its layout; a weight if named."""
+        ...
+
+    def shape_of(self, shape: Shape, *, like: Value | None = None) -> Value:
+        """`[batch, *shape]` as an int64 tensor for Reshape; free dims are read off `like` at run time."""
+        ...
+
+    def gelu(self, x: Value, *, tanh: bool) -> Value:
+        """`Gelu`, or its expansion where the opset has none."""
+        ...
+
+    def normalize(self, x: Value, axes: Sequence[int], epsilon: float, *, centred: bool = True) -> Value:
+        """`(x - mean) / sqrt(variance + epsilon)` over real axes in two passes; not centred: by the mean square."""
+        ...
+
+    def require_opset(self, version: int, reason: str) -> None:
+        """Raise the opset to at least `version`, telling why."""
+        ...

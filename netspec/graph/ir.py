@@ -1,0 +1,135 @@
+"""The IR: frozen nodes in a graph, graphs in a program. Everything behind `validate` works on this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from netspec.components.layers import Layer, Weight
+from netspec.diagnostics import Path
+from netspec.spec.items import Origin
+from netspec.tensor import Dim, TensorType, total
+
+
+@dataclass(frozen=True, order=True)
+class Port:
+    """One output of a node, or with a graph input's name that input."""
+
+    node: str
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer in its place. `item` is the spec item that it came from: several nodes may share one."""
+
+    name: str
+    op: Layer
+    inputs: tuple[Port, ...]
+    input_types: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    item: str
+    origin: Origin
+    weight_scope: str
+
+    @property
+    def output(self) -> TensorType:
+        """The type of the first port."""
+        return self.outputs[0]
+
+    @cached_property
+    def weights(self) -> Mapping[str, Weight]:
+        """Weights by their name inside the node."""
+        return self.op.parameters(self.input_types)
+
+    @cached_property
+    def flops(self) -> Dim:
+        """Multiply-adds counted as two, for one example."""
+        return self.op.flops(self.input_types)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in an order in which each stands after its inputs."""
+
+    name: str
+    inputs: Mapping[str, TensorType]
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, Port]
+
+    @cached_property
+    def node(self) -> Mapping[str, Node]:
+        """Nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    def type_of(self, port: Port) -> TensorType:
+        """The type of a port, or of a graph input."""
+        if port.node in self.node:
+            return self.node[port.node].outputs[port.index]
+        return self.inputs[port.node]
+
+    @property
+    def output_types(self) -> dict[str, TensorType]:
+        """The output types by output name."""
+        return {name: self.type_of(port) for name, port in self.outputs.items()}
+
+    def consumers(self, port: Port) -> tuple[Node, ...]:
+        """The nodes that read a port."""
+        return tuple(node for node in self.nodes if port in node.inputs)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every dim name that is not bound to a length."""
+        types = [*self.inputs.values(), *(t for node in self.nodes for t in node.outputs)]
+        return frozenset().union(*(t.names for t in types))
+
+    def weights(self) -> Iterator[tuple[str, Weight]]:
+        """Every weight under its full name, `stem/kernel`; a shared one once."""
+        seen: set[str] = set()
+        for node in self.nodes:
+            for name, weight in node.weights.items():
+                full = f"{node.weight_scope}/{name}"
+                if full not in seen:
+                    seen.add(full)
+                    yield full, weight
+
+    def parameter_count(self) -> tuple[Dim, Dim]:
+        """Trainable parameters, and all weights with the running statistics."""
+        weights = list(self.weights())
+        return total(w.elements for _, w in weights if w.trainable), total(w.elements for _, w in weights)
+
+    @property
+    def flops(self) -> Dim:
+        """Multiply-adds counted as two, for one example."""
+        return total(node.flops for node in self.nodes)
+
+    def bind(self, lengths: Mapping[str, Dim]) -> Graph:
+        """The same graph with named dims replaced by their lengths. Raises Problem where a shape breaks."""
+        inputs = {name: t.bound(lengths) for name, t in self.inputs.items()}
+        types = {Port(name): t for name, t in inputs.items()}
+        nodes = []
+        for node in self.nodes:
+            op = node.op.bound(lengths)
+            given = tuple(types[port] for port in node.inputs)
+            nodes.append(replace(node, op=op, input_types=given, outputs=op.infer(given)))
+            types |= {Port(node.name, index): t for index, t in enumerate(nodes[-1].outputs)}
+        return replace(self, inputs=inputs, nodes=tuple(nodes))
+
+
+@dataclass(frozen=True)
+class Program:
+    """The graphs of a spec: one for ordinary networks, two with disjoint weights for a GAN pair."""
+
+    graphs: Mapping[str, Graph]
+    entry: str
+    paths: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Graph:
+        """The graph that prediction and export mean unless told otherwise."""
+        return self.graphs[self.entry]
+
+    def bind(self, lengths: Mapping[str, Dim]) -> Program:
+        """The program with named dims replaced by their lengths."""
+        return replace(self, graphs={name: graph.bind(lengths) for name, graph in self.graphs.items()})

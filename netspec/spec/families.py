@@ -1,0 +1,105 @@
+"""The families: short forms that expand to layers before anything else sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from netspec.components.base import Component, one_of
+from netspec.components.fields import Padding, Rate, Size, Window
+from netspec.components.layers import LAYERS, Layer
+from netspec.components.layers.base import ActivationChoice
+from netspec.components.layers.core import Dense, Dropout, Flatten
+from netspec.components.layers.norm import LAYERS as NORMS
+from netspec.diagnostics import Problem
+from netspec.spec.items import Item, LayerItem, Origin
+
+_NORMS: dict[str, type[Layer]] = {layer.type: layer for layer in NORMS}
+Normalization = one_of(lambda: _NORMS, "normalization")
+
+
+class Family(Component):
+    """A network in one mapping."""
+
+    activation: ActivationChoice | None = Field("relu", validate_default=True, description="After every hidden layer.")
+    normalization: Normalization | None = Field(None, description="Between each hidden layer and its activation.")
+    dropout: Rate | None = Field(None, description="After the activation of each hidden dense layer.")
+    output: Size | None = Field(None, description="Units of the last layer; without it the last hidden layer is the output.")
+    output_activation: ActivationChoice | None = Field(None, description="After the last layer.")
+
+    def layers(self, rank: int) -> list[Layer]:
+        """The layers for an input of `rank` axes. Raises Problem where the family does not fit it."""
+        raise NotImplementedError
+
+    def _hidden(self, layer: Layer) -> list[Layer]:
+        """A hidden layer with its normalisation and activation."""
+        if self.normalization is None:
+            return [layer.model_copy(update={"activation": self.activation})]
+        return [layer, self.normalization, *([self.activation] if self.activation else [])]
+
+    def _head(self, dense: tuple[Any, ...]) -> list[Layer]:
+        layers: list[Layer] = []
+        for units in dense:
+            layers += self._hidden(Dense(units=units))
+            if self.dropout:
+                layers.append(Dropout(rate=self.dropout))
+        if self.output is not None:
+            layers.append(Dense(units=self.output, activation=self.output_activation))
+        return layers
+
+
+class Mlp(Family):
+    """Dense layers one after the other; an image is flattened first."""
+
+    type: ClassVar[str] = "mlp"
+    hidden: tuple[Size, ...] = Field((), description="Units of each hidden layer.")
+
+    def layers(self, rank: int) -> list[Layer]:
+        layers = ([Flatten()] if rank > 1 else []) + self._head(self.hidden)
+        if not layers:
+            raise Problem("NS202", "`mlp` needs `hidden` or `output`")
+        return layers
+
+
+class Cnn(Family):
+    """Convolutions with pooling, then dense layers; 1d, 2d or 3d from the input's rank."""
+
+    type: ClassVar[str] = "cnn"
+    filters: tuple[Size, ...] = Field(description="Filters of each convolution.")
+    kernel_size: Window = Field(3, description="Window of the convolutions.")
+    strides: Window = Field(1, description="Step of the convolutions.")
+    padding: Padding = Field("same", description="Padding of the convolutions.")
+    pool_size: Window | None = Field(2, description="Max pool after each convolution; null for none.")
+    dense: tuple[Size, ...] = Field((), description="Units of each dense layer after the convolutions.")
+
+    @field_validator("filters")
+    @classmethod
+    def _some(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise ValueError("`filters` needs at least one number")
+        return value
+
+    def layers(self, rank: int) -> list[Layer]:
+        if rank not in (2, 3, 4):
+            raise Problem("NS402", "`cnn` needs a series, an image or a volume", help="an image is `input: [height, width, channels]`")
+        dims = rank - 1
+        fields = {"kernel_size": self.kernel_size, "strides": self.strides, "padding": self.padding}
+        layers: list[Layer] = []
+        for filters in self.filters:
+            layers += self._hidden(LAYERS[f"conv{dims}d"].model_validate({"filters": filters, **fields}))
+            if self.pool_size is not None:
+                layers.append(LAYERS[f"max_pool{dims}d"].model_validate({"pool_size": self.pool_size}))
+        return [*layers, Flatten(), *self._head(self.dense)]
+
+
+FAMILIES: dict[str, type[Family]] = {family.type: family for family in (Mlp, Cnn)}
+
+
+def family_items(family: Family, inputs: Mapping[str, Any], origin: Origin) -> tuple[Item, ...]:
+    """The items that a family stands for. Raises Problem where it does not fit the input."""
+    if len(inputs) != 1:
+        raise Problem("NS213", f"`{family.type}` reads one input, but there are {len(inputs)}", help="use `layers`")
+    (x,) = inputs.values()
+    return tuple(LayerItem(origin, layer.type, layer) for layer in family.layers(x.rank))

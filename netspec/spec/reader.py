@@ -1,0 +1,189 @@
+"""Reporting while a document is read: places, variables, and Pydantic's errors as diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from netspec.components.base import Component, choose_component, describe
+from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, placed, suggest
+from netspec.source import Document, Plain
+from netspec.spec.variables import Variables, substitute
+
+M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", bound=Component)
+
+
+class Reader:
+    """Walks one document, gathering every problem on the way instead of stopping at the first."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.diagnostics: list[Diagnostic] = []
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        at: Path,
+        *,
+        help: Iterable[str] | str = (),
+        caption: str = "",
+        key: bool = False,
+        severity: Severity = Severity.error,
+        labels: tuple[Label, ...] = (),
+    ) -> None:
+        """Note a problem with the value (or the key) at a place."""
+        problem = Problem(code, message, help=[help] if isinstance(help, str) and help else tuple(help), caption=caption)
+        span = self.document.span(at, key=key)
+        diagnostic = placed(problem, file=self.document.file, span=span, path=dotted(at))
+        self.diagnostics.append(replace(diagnostic, severity=severity, labels=labels))
+
+    def problem(self, problem: Problem, at: Path, *, key: bool = False) -> None:
+        """Note what a component found, now that the place is known."""
+        place = (*at, problem.field) if problem.field else at
+        self.report(problem.code, problem.message, place, help=problem.help, caption=problem.caption, key=key)
+
+    def substituted(self, value: Plain, variables: Variables, at: Path) -> Plain:
+        """`value` with every variable replaced; what fails is reported and left as it stands."""
+        if isinstance(value, str):
+            try:
+                return substitute(value, variables)
+            except Problem as problem:
+                self.problem(problem, at)
+                raise Skip from None
+        if isinstance(value, list):
+            return [self.substituted(item, variables, (*at, i)) for i, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self.substituted(item, variables, (*at, key)) for key, item in value.items()}
+        return value
+
+    def validated(self, model: type[M], value: object, at: Path) -> M | None:
+        """An instance of `model`, or None with its problems reported."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.validation_error(error, model, value, at)
+            return None
+
+    def component(self, cls: type[C], value: object, at: Path) -> C | None:
+        """A component from what stands beside its name: fields, nothing, or its short field alone."""
+        try:
+            fields = cls.fields_from(value)
+        except PydanticCustomError as error:
+            self.report("NS204", error.message(), at)
+            return None
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            self.validation_error(error, cls, fields, at)
+            return None
+
+    def chosen(self, catalogue: Mapping[str, type[C]], kind: str, value: object, at: Path) -> C | None:
+        """A component by name, or by one key with its value."""
+        try:
+            return choose_component(catalogue, kind, value)
+        except PydanticCustomError as error:
+            self._report_details(
+                {"type": error.type, "loc": (), "msg": error.message(), "input": value, "ctx": error.context or {}}, None, value, at
+            )
+        except ValidationError as error:
+            assert isinstance(value, Mapping | str)
+            name = value if isinstance(value, str) else next(iter(value))
+            self.validation_error(error, catalogue[name], value, at)
+        return None
+
+    def validation_error(self, error: ValidationError, model: type[BaseModel], value: object, at: Path) -> None:
+        """Every problem that Pydantic found."""
+        for details in error.errors(include_url=False):
+            self._report_details(details, model, value, at)
+
+    def _report_details(self, details: ErrorDetails, model: type[BaseModel] | None, value: object, at: Path) -> None:
+        loc, owner = _through_choices(details["loc"], value)
+        place = (*at, *loc)
+        context: dict[str, Any] = details.get("ctx", {})
+        kind, name = details["type"], str(loc[-1]) if loc else ""
+        where = owner or (getattr(model, "type", "") if model else "")
+        title = f"`{where}`" if where else "this section"
+        if kind == "extra_forbidden":
+            fields = _fields_at(model, details["loc"])
+            self.report("NS203", f"unknown field `{name}` for {title}", place, key=True, help=suggest(name, fields), caption="not a field here")
+        elif kind == "missing":
+            self.report("NS202", f"{title} needs `{name}`", place[:-1], key=True, caption=f"`{name}` is missing")
+        elif kind.startswith("ns"):
+            help = str(context.get("help", ""))
+            self.report(kind.upper(), details["msg"], place, help=help, key=bool(context.get("at_key")))
+        elif kind == "literal_error":
+            choices = str(context.get("expected", "")).replace("'", "`")
+            self.report("NS205", f"`{name}` cannot be {describe(details['input'])}", place, help=f"write {choices}")
+        elif kind == "value_error":
+            self.report("NS205", str(context.get("error", details["msg"])), place)
+        else:
+            self.report("NS204", f"expected {_expected(kind)}, found {describe(details['input'])}", place)
+
+
+class Skip(Exception):
+    """A part could not be read; what is wrong has been reported already."""
+
+
+def _expected(kind: str) -> str:
+    known = {
+        "bool_type": "`true` or `false`",
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "string_type": "text (quote a number that is meant as text)",
+        "tuple_type": "a list",
+        "list_type": "a list",
+        "dict_type": "a mapping",
+        "model_type": "a mapping of fields",
+        "model_attributes_type": "a mapping of fields",
+    }
+    return known.get(kind, "something else")
+
+
+def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, str]:
+    """Pydantic's place with the component names put back in, and the component it ends in.
+
+    `activation: {leaky_relu: {slope: 1}}` fails at (activation, slope) for Pydantic, but the file says
+    (activation, leaky_relu, slope).
+    """
+    path: list[str | int] = []
+    owner = ""
+    for step in loc:
+        if isinstance(value, Mapping) and step not in value and len(value) == 1:
+            (name, inner), *_ = value.items()
+            if isinstance(inner, Mapping) and not isinstance(step, int):
+                path.append(name)
+                owner, value = str(name), inner
+        path.append(step)
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            value = None
+        if step != loc[-1]:
+            owner = ""
+    return tuple(path), owner
+
+
+def _fields_at(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
+    """The field names that were valid where an unknown one stood."""
+    for step in loc[:-1]:
+        field = model.model_fields.get(str(step)) if model else None
+        annotation = field.annotation if field else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+    return list(model.model_fields) if model else []
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `train.optimizer`, `model.layers[2].dense`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

@@ -1,0 +1,220 @@
+"""The sections of a spec beside the model: data, train, export, expect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from netspec.components.augment import AUGMENTS
+from netspec.components.base import choose_component, describe, one_of
+from netspec.components.fields import Bool, Count, CountOrZero, Int, NotNegative, Positive, Rate, Texts
+from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
+from netspec.components.sources import SOURCES
+from netspec.components.transforms import TRANSFORMS
+
+AnySource = one_of(lambda: SOURCES, "source")
+AnyTransform = one_of(lambda: TRANSFORMS, "preprocessing step")
+AnyAugment = one_of(lambda: AUGMENTS, "augmentation")
+AnyOptimizer = one_of(lambda: OPTIMIZERS, "optimizer")
+AnySchedule = one_of(lambda: SCHEDULES, "schedule")
+AnyMetric = one_of(lambda: METRICS, "metric")
+
+
+class Section(BaseModel):
+    """A mapping of fields under a top-level key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+Steps = Annotated[tuple[AnyTransform, ...], BeforeValidator(_listed)]
+Part = Annotated[Any, BeforeValidator(lambda value: _part(value))]
+
+
+def _part(value: object) -> float | int:
+    """A share of the rows below 1, or a number of rows."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise PydanticCustomError("ns204", "expected a share such as 0.15, or a number of rows, found {f}", {"f": describe(value)})
+    if value < 0 or (isinstance(value, float) and value >= 1):
+        raise PydanticCustomError("ns205", "expected a share from 0 up to but not including 1, or a number of rows, found {v}", {"v": value})
+    return value
+
+
+class Split(Section):
+    """How rows are divided into parts; `train` gets what is left."""
+
+    validation: Part = Field(0.0, description="Share (below 1) or number of rows that training is watched on.")
+    test: Part = Field(0.0, description="Share (below 1) or number of rows that are kept for the end.")
+    stratify: Bool = Field(False, description="Keeps each class's share the same in every part.")
+    seed: Int = Field(0, description="Which split of the many.")
+    by: Literal["time"] | None = Field(None, description="`time` cuts in row order instead of drawing.")
+    group: str | None = Field(None, description="A column whose equal values stay in one part.")
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Split:
+        shares = [part for part in (self.validation, self.test) if isinstance(part, float)]
+        if sum(shares) >= 1:
+            raise ValueError("`validation` and `test` leave nothing to train on")
+        if self.stratify and (self.by or self.group):
+            raise ValueError("`stratify` cannot be joined with `by` or `group`")
+        return self
+
+
+class DataSection(Section):
+    """Where examples come from and how they are prepared."""
+
+    source: AnySource = Field(description="The data: a kind of source with its fields.")
+    inputs: dict[str, Texts] | None = Field(None, description="The columns of each input; `all` is every column but targets.")
+    target: str | dict[str, str] | None = Field(None, description="The target column, by output name where there are several.")
+    split: Split = Field(default_factory=Split, description="How rows are divided into train, validation and test.")
+    preprocess: dict[str, Steps] = Field(default_factory=dict, description="Steps by input, column or kind.")
+    augment: tuple[AnyAugment, ...] = Field((), description="Random changes of training batches.")
+
+
+def _losses(value: object) -> object:
+    """One loss, or one for each output name."""
+    if isinstance(value, Mapping) and not (len(value) == 1 and next(iter(value)) in LOSSES):
+        if len(value) == 1 and not isinstance(next(iter(value.values())), (str, Mapping)):
+            return choose_component(LOSSES, "loss", value)
+        return {name: choose_component(LOSSES, "loss", loss) for name, loss in value.items()}
+    return choose_component(LOSSES, "loss", value)
+
+
+class EarlyStopping(Section):
+    """Stops when nothing gets better."""
+
+    monitor: str = Field("validation_loss", description="The figure to watch, such as `validation_accuracy`.")
+    patience: Count = Field(5, description="Epochs without improvement before it stops.")
+    min_delta: NotNegative = Field(0.0, description="Less than this does not count as better.")
+
+
+class Regularization(Section):
+    """A penalty on all kernels."""
+
+    l1: NotNegative = Field(0.0, description="Weight of the sum of absolute values.")
+    l2: NotNegative = Field(0.0, description="Weight of the sum of squares.")
+
+
+class Gradient(Section):
+    """What happens to gradients before the optimizer sees them."""
+
+    clip_norm: Positive | None = Field(None, description="Scales down gradients whose joint norm is larger.")
+    clip_value: Positive | None = Field(None, description="Cuts each gradient to this size.")
+    accumulate: Count = Field(1, description="Batches whose gradients are averaged before each update.")
+
+
+class Checkpoint(Section):
+    """When state is saved and how much of it is kept."""
+
+    every_epochs: Count = Field(1, description="Epochs between two saves.")
+    keep: Count = Field(3, description="Checkpoints kept, beside the best.")
+
+
+class TrainSection(Section):
+    """How the network is trained."""
+
+    loss: Annotated[Any, BeforeValidator(_losses)] = Field(description="What training makes small, by output name where there are several.")
+    class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
+        None, description="`balanced` weighs classes by how rare they are; or a weight for each class."
+    )
+    optimizer: AnyOptimizer = Field(description="How gradients become updates.")
+    schedule: AnySchedule = Field("constant", validate_default=True, description="How the learning rate changes.")
+    epochs: Count = Field(10, description="Passes over the training part.")
+    batch_size: Count = Field(32, description="Examples a step.")
+    metrics: tuple[AnyMetric, ...] = Field((), description="Figures beside the loss.")
+    early_stopping: EarlyStopping | None = Field(None, description="Stops when nothing gets better.")
+    regularization: Regularization = Field(default_factory=Regularization, description="A penalty on all kernels.")
+    gradient: Gradient = Field(default_factory=Gradient, description="Clipping and accumulation.")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="What is computed in; master weights are float32.")
+    ema: Rate | None = Field(None, description="Decay of an average of the weights, which is then evaluated and exported.")
+    on_nonfinite: Literal["stop", "skip", "rollback"] = Field("stop", description="What happens at a loss that is not finite.")
+    seed: CountOrZero = Field(0, description="Decides everything random.")
+    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="When state is saved.")
+
+
+class ExportSection(Section):
+    """What the shipped graph looks like."""
+
+    inputs: Literal["raw", "prepared"] = Field("raw", description="`raw` has the preprocessing in the graph, `prepared` the network alone.")
+    outputs: Literal["as_spec", "probabilities", "labels"] = Field("as_spec", description="What the graph gives.")
+    layout: Literal["channels_last", "channels_first"] = Field("channels_last", description="Layout at the graph's boundary.")
+    dynamic: tuple[str, ...] | None = Field(None, description="Axes that stay free; by default the batch and every free dim.")
+    opset: Annotated[int, BeforeValidator(lambda value: _opset(value))] = Field(18, description="ONNX opset, 18 to 23.")
+
+
+def _opset(value: object) -> int:
+    if type(value) is not int:
+        raise PydanticCustomError("ns204", "expected an opset from 18 to 23, found {found}", {"found": describe(value)})
+    if not 18 <= value <= 23:
+        raise PydanticCustomError("ns205", "opset {opset} is not one of 18 to 23", {"opset": value})
+    return value
+
+
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kMG]?)(B?)\Z")
+_FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+def _quantity(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    match = _QUANTITY.match(value.replace("KB", "kB")) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("ns204", "expected a number such as 50k, 2M or 200KB, found {found}", {"found": describe(value)})
+    return round(float(match[1]) * _FACTORS[match[2]])
+
+
+Quantity = Annotated[Any, BeforeValidator(_quantity)]
+
+
+class Bound(Section):
+    """What a figure must be."""
+
+    min: Quantity | None = Field(None, description="It is at least this.")
+    max: Quantity | None = Field(None, description="It is at most this.")
+    equal: Quantity | None = Field(None, description="It is exactly this.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Bound:
+        if self.min is None and self.max is None and self.equal is None:
+            raise ValueError("a promise needs `min`, `max` or `equal`")
+        return self
+
+    def broken_by(self, value: float) -> tuple[str, float] | None:
+        """The first bound that `value` breaks, as its field and number."""
+        if self.equal is not None and value != self.equal:
+            return "equal", self.equal
+        if self.min is not None and not value >= self.min:
+            return "min", self.min
+        if self.max is not None and not value <= self.max:
+            return "max", self.max
+        return None
+
+
+class ExpectSection(Section):
+    """Promises that CI holds the spec to."""
+
+    output: tuple[int | str, ...] | dict[str, tuple[int | str, ...]] | None = Field(
+        None, description="The shape of the output, without the batch axis."
+    )
+    parameters: Bound | None = Field(None, description="Trainable parameters.")
+    flops: Bound | None = Field(None, description="Multiply-adds counted as two, for one example.")
+    memory: Bound | None = Field(None, description="Bytes that one training step takes at `batch_size` (an estimate).")
+    onnx_size: Bound | None = Field(None, description="Bytes of the exported file.")
+    metrics: dict[str, Bound] = Field(default_factory=dict, description="Figures such as `test_accuracy`.")
+
+
+class DimSection(Section):
+    """What is known of a named dim."""
+
+    min: Count | None = Field(None, description="The least length.")
+    max: Count | None = Field(None, description="The greatest length.")
+    multiple_of: Count = Field(1, description="Every length is a multiple of this.")
+
+

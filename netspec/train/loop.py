@@ -1,0 +1,401 @@
+"""The training loop: epochs of compiled chunks, watched, saved and resumable bit for bit."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netspec.compile.network import Functional
+from netspec.components.layers.conv import Convolution
+from netspec.components.objectives import Loss
+from netspec.components.transforms.pipeline import Preprocess
+from netspec.data.prepare import Dataset, Part
+from netspec.data.split import permutation
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph.ir import Graph
+from netspec.spec.sections import TrainSection
+from netspec.train import checkpoint
+from netspec.train.evaluate import Evaluator
+from netspec.train.folder import RunFolder
+from netspec.train.steps.supervised import Batch, State, Supervised, compiled_chunk, compiled_step
+
+_CHUNK_SECONDS = 0.25
+_SAVE_SHARE = 0.05
+_MOST_SKIPPED = 10
+
+
+class Watcher(Protocol):
+    """Who is told how training goes."""
+
+    def started(self, epochs: int, examples: int, done: int) -> None:
+        """Training begins at epoch `done` of `epochs`."""
+
+    def progressed(self, epoch: int, examples: int, loss: float) -> None:
+        """So many examples of this epoch are done."""
+
+    def epoch_done(self, record: Mapping[str, Any], *, best: bool) -> None:
+        """An epoch is over; `record` is its line of `metrics.jsonl`."""
+
+    def told(self, message: str) -> None:
+        """Something worth a line."""
+
+
+class Quiet:
+    """A watcher that shows nothing."""
+
+    def started(self, epochs: int, examples: int, done: int) -> None:
+        """Nothing."""
+
+    def progressed(self, epoch: int, examples: int, loss: float) -> None:
+        """Nothing."""
+
+    def epoch_done(self, record: Mapping[str, Any], *, best: bool) -> None:
+        """Nothing."""
+
+    def told(self, message: str) -> None:
+        """Nothing."""
+
+
+@dataclass
+class Progress:
+    """What the loop must remember beside the state, in every checkpoint."""
+
+    epoch: int = 0
+    best_value: float | None = None
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    skipped: int = 0
+
+    def json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dict(vars(self))
+
+
+class Interrupted(Exception):
+    """A signal came; the state is saved."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended: `finished`, `early` or `paused`, and where its best weights are."""
+
+    ended: str
+    progress: Progress
+
+
+class Trainer:
+    """Trains one network in one run folder."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        graph: Graph,
+        losses: Mapping[str, Loss],
+        train: TrainSection,
+        dataset: Dataset,
+        augment: Sequence[Any] = (),
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.folder, self.train, self.dataset = folder, train, dataset
+        self.watcher = watcher or Quiet()
+        self.network = Functional(graph)
+        self.rows = dataset.train.rows
+        self.batch = min(train.batch_size, self.rows)
+        self.full = self.rows // self.batch
+        self.rest = self.rows - self.full * self.batch
+        self.objective = Supervised(
+            self.network,
+            losses,
+            train,
+            steps_per_epoch=self.full + bool(self.rest),
+            augment=tuple(augment),
+            fills=fills(dataset.preprocess),
+            class_weights=class_weights(train, losses, dataset),
+        )
+        self.evaluator = Evaluator(self.network, losses, train.metrics, dataset.preprocess, train.batch_size)
+        self.monitor, self.larger_is_better = monitored(train, "validation" in dataset.parts)
+        convolves = any(isinstance(node.op, Convolution) for node in graph.nodes)
+        # XLA's CPU backend runs a convolution's weight gradient some 60 times slower inside a loop.
+        self.scans = not (convolves and jax.default_backend() == "cpu")
+        self.one = compiled_step(self.objective.step)
+        self.many = compiled_chunk(self.objective.step)
+        self.signalled: int | None = None
+        self.saved_at = 0.0
+        self.save_seconds = 0.0
+        self.best: dict[str, np.ndarray[Any, Any]] | None = None
+
+    def run(self, *, resume: bool = False, stop_after: int | None = None) -> Outcome:
+        """Train to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
+        checkpoint.sweep(self.folder.checkpoints)
+        state, progress = self._begin(resume)
+        data = on_device(self.dataset.train)
+        self.watcher.started(self.train.epochs, self.rows, progress.epoch)
+        previous = {number: signal.signal(number, self._signalled) for number in _signals()}
+        try:
+            return self._epochs(state, progress, data, stop_after)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _signalled(self, number: int, _: object) -> None:
+        if self.signalled is not None:
+            raise SystemExit(128 + number)  # the second one leaves at once; nothing is half written
+        self.signalled = number
+
+    def _begin(self, resume: bool) -> tuple[State, Progress]:
+        state = self.objective.init(self.network.init(self.train.seed))
+        if not resume:
+            return state, Progress()
+        saved, told = checkpoint.load_newest(self.folder.checkpoints)
+        for line in told:
+            self.watcher.told(f"{line}: going back to the one before")
+        if saved is None:
+            return state, Progress()
+        return unpacked(saved.arrays, state), Progress(**saved.notes["progress"])
+
+    def _epochs(self, state: State, progress: Progress, data: Batch, stop_after: int | None) -> Outcome:
+        self._rewrite_metrics(progress)
+        last = min(self.train.epochs, progress.epoch + stop_after) if stop_after else self.train.epochs
+        while progress.epoch < last:
+            if self._is_early(progress):
+                self._save(state, progress)
+                return Outcome("early", progress)
+            began = time.perf_counter()
+            state, losses = self._epoch(state, progress, data)
+            self._finish_epoch(state, progress, losses, time.perf_counter() - began)
+            if progress.epoch % self.train.checkpoint.every_epochs == 0 and self._may_save():
+                self._save(state, progress)
+            if self.signalled is not None:
+                self._save(state, progress)
+                raise Interrupted(self.signalled)
+        self._save(state, progress)
+        ended = "finished" if progress.epoch >= self.train.epochs else "early" if self._is_early(progress) else "paused"
+        return Outcome(ended, progress)
+
+    def _is_early(self, progress: Progress) -> bool:
+        rule = self.train.early_stopping
+        return rule is not None and progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= rule.patience
+
+    def _epoch(self, state: State, progress: Progress, data: Batch) -> tuple[State, np.ndarray[Any, Any]]:
+        """All steps of an epoch; what each step lost."""
+        order = permutation(self.rows, self.train.seed, progress.epoch).astype(np.int32)
+        cut = self.full * self.batch
+        rows = order[:cut].reshape(self.full, self.batch)
+        state, losses = self._scanned(state, data, rows, progress) if self.scans else self._stepped(state, data, rows, progress)
+        if self.rest:
+            state, loss = self.one(state, data, jnp.asarray(order[cut:]))
+            losses = np.append(losses, np.asarray(loss))
+        state = self._check_finite(state, progress, losses)
+        return state, losses
+
+    def _scanned(self, state: State, data: Batch, rows: Any, progress: Progress) -> tuple[State, Any]:
+        losses, order = jnp.zeros(self.full), jnp.asarray(rows)
+        done, chunk = 0, getattr(self, "chunk", 16)
+        while done < self.full:
+            stop = min(self.full, done + chunk)
+            began = time.perf_counter()
+            state, losses = self.many(state, losses, data, order, jnp.int32(done), jnp.int32(stop))
+            losses.block_until_ready()
+            seconds = time.perf_counter() - began
+            if stop - done == chunk and seconds < _CHUNK_SECONDS / 2:
+                chunk *= 2
+            done = stop
+            self.watcher.progressed(progress.epoch, done * self.batch, float("nan"))
+        self.chunk = chunk
+        return state, np.asarray(losses)
+
+    def _stepped(self, state: State, data: Batch, rows: Any, progress: Progress) -> tuple[State, Any]:
+        losses: list[Any] = []
+        order = jnp.asarray(rows)
+        shown = time.perf_counter()
+        for index in range(self.full):
+            state, loss = self.one(state, data, order[index])
+            losses.append(loss)
+            if index % 4 == 3:
+                losses[index - 3].block_until_ready()  # a short queue keeps reports and signals prompt
+            if time.perf_counter() - shown > _CHUNK_SECONDS:
+                shown = time.perf_counter()
+                self.watcher.progressed(progress.epoch, (index + 1) * self.batch, float("nan"))
+        return state, np.asarray(jnp.stack(losses)) if losses else np.zeros(0, np.float32)
+
+    def _check_finite(self, state: State, progress: Progress, losses: Any) -> State:
+        failed = int(state["failed"])
+        if failed < 0:
+            return state
+        if self.train.on_nonfinite == "skip":
+            progress.skipped += 1
+            if progress.skipped <= _MOST_SKIPPED:
+                self.watcher.told(f"step {failed} was not finite and was skipped")
+                return {**state, "failed": jnp.full((), -1, jnp.int32)}
+        rate = float(np.asarray(self.objective.schedule()(failed)))
+        raise SpecError(
+            Diagnostic(
+                "NS520",
+                f"the loss or a gradient is not finite at step {failed} (epoch {progress.epoch + 1}), learning rate {rate:.3g}",
+                help=("lower the learning rate, or add `gradient: {clip_norm: 1.0}`", "check that the inputs are scaled"),
+                exit_code=6,
+            )
+        )
+
+    def _finish_epoch(self, state: State, progress: Progress, losses: Any, seconds: float) -> None:
+        """Evaluate, remember the best, write the epoch's line."""
+        sizes = np.full(len(losses), self.batch)
+        if self.rest:
+            sizes[-1] = self.rest
+        step = int(state["step"])
+        record: dict[str, Any] = {"epoch": progress.epoch + 1, "step": step, "train_loss": float(np.average(losses, weights=sizes))}
+        if "validation" in self.dataset.parts:
+            record |= self.evaluator.part(evaluated(state), self.dataset.parts["validation"], "validation")
+        record["learning_rate"] = float(np.asarray(self.objective.schedule()(step - 1)))
+        progress.epoch += 1
+        value = record.get(self.monitor)
+        better = value is not None and self._improves(value, progress)
+        if better:
+            progress.best_value, progress.best_epoch = value, progress.epoch
+            self.best = packed({"weights": evaluated(state)})
+        progress.history.append(record)
+        line = {**record, "seconds": round(seconds, 4), "samples_per_second": round(self.rows / max(seconds, 1e-9), 1)}
+        with self.folder.metrics.open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+        self.watcher.epoch_done(line, best=better)
+
+    def _improves(self, value: float, progress: Progress) -> bool:
+        if not np.isfinite(value):
+            return False
+        if progress.best_value is None:
+            return True
+        least = self.train.early_stopping.min_delta if self.train.early_stopping else 0.0
+        gain = value - progress.best_value if self.larger_is_better else progress.best_value - value
+        return gain > least
+
+    def _may_save(self) -> bool:
+        """Saving takes at most a twentieth of the time."""
+        return time.perf_counter() - self.saved_at >= self.save_seconds / _SAVE_SHARE
+
+    def _save(self, state: State, progress: Progress) -> None:
+        began = time.perf_counter()
+        step = int(state["step"])
+        folder = self.folder.checkpoints
+        if (folder / f"{step:010d}").exists() and self.best is None:
+            return
+        arrays = packed(state)
+        best = self.best if self.best is not None else self._best_before()
+        arrays |= {f"best/{name}": array for name, array in best.items()} if best else {}
+        path = checkpoint.save(folder, step, arrays, {"progress": progress.json()})
+        checkpoint.link(folder, "last", path)
+        checkpoint.link(folder, "best", path)
+        checkpoint.prune(folder, self.train.checkpoint.keep)
+        self.saved_at = time.perf_counter()
+        self.save_seconds = self.saved_at - began
+
+    def _best_before(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The best weights of the checkpoint that this run was resumed from."""
+        saved, _ = checkpoint.load_newest(self.folder.checkpoints)
+        if saved is None:
+            return {}
+        return {name.removeprefix("best/"): array for name, array in saved.arrays.items() if name.startswith("best/")}
+
+    def _rewrite_metrics(self, progress: Progress) -> None:
+        """Drop lines of epochs that are to be repeated, as after a kill."""
+        if not self.folder.metrics.exists():
+            return
+        lines = [json.loads(line) for line in self.folder.metrics.read_text().splitlines() if line.endswith("}")]
+        kept = [line for line in lines if line["epoch"] <= progress.epoch]
+        self.folder.metrics.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+
+def _signals() -> tuple[int, ...]:
+    """SIGTERM and SIGINT, where handlers can be set at all: in the main thread."""
+    import threading
+
+    return (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+
+
+def evaluated(state: State) -> dict[str, jax.Array]:
+    """The weights that are judged and shipped: the moving average where there is one."""
+    return {**state.get("ema", state["parameters"]), **state["statistics"]}
+
+
+def on_device(part: Part) -> Batch:
+    """All rows of a part as device arrays."""
+    return tuple(jnp.asarray(x) for x in part.inputs.values()), {name: jnp.asarray(y) for name, y in part.targets.items()}
+
+
+def fills(preprocess: Preprocess) -> tuple[jax.Array, ...]:
+    """For each input, what a raw zero became: augmentation fills with it."""
+    found = []
+    for pipe in preprocess.inputs.values():
+        zero = np.zeros((1, *(int(size) for size in pipe.type.shape if isinstance(size, int))), np.float32)
+        if pipe.is_array:
+            zero = pipe.numpy({pipe.columns[0].name: zero})
+        found.append(jnp.asarray(zero[0].reshape(-1, zero.shape[-1])[0]))
+    return tuple(found)
+
+
+def class_weights(train: TrainSection, losses: Mapping[str, Loss], dataset: Dataset) -> dict[str, jax.Array] | None:
+    """A weight for each class: how rare it is, or as given."""
+    if train.class_weights is None:
+        return None
+    found = {}
+    for output, pipe in dataset.preprocess.targets.items():
+        if pipe.classes is None or output not in losses:
+            continue
+        if isinstance(train.class_weights, Mapping):
+            unknown = set(train.class_weights) - set(pipe.classes)
+            if unknown:
+                message = f"`class_weights` names `{sorted(unknown)[0]}`, which is not a class"
+                raise SpecError(Diagnostic("NS506", message, path="train.class_weights", help=(f"classes: {', '.join(pipe.classes)}",)))
+            weights = np.asarray([train.class_weights.get(name, 1.0) for name in pipe.classes])
+        else:
+            labels = dataset.train.targets[output].astype(np.int64).reshape(-1)
+            counts = np.bincount(labels, minlength=len(pipe.classes))
+            weights = labels.size / (len(pipe.classes) * np.maximum(counts, 1))
+        found[output] = jnp.asarray(weights, jnp.float32)
+    return found
+
+
+def monitored(train: TrainSection, validates: bool) -> tuple[str, bool]:
+    """The figure that decides which weights are best, and whether larger is better."""
+    fallback = "validation_loss" if validates else "train_loss"
+    name = train.early_stopping.monitor if train.early_stopping else fallback
+    metric = next((m for m in train.metrics if name.endswith(f"_{m.type}")), None)
+    return name, metric.larger_is_better if metric else False
+
+
+def packed(tree: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """A pytree as flat host arrays by path. Copies on the device first, so that donation goes on."""
+    copied = _copied(dict(tree))
+    leaves = jax.tree_util.tree_flatten_with_path(copied)[0]
+    return {_key(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+_copied: Callable[[Any], Any] = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
+
+
+def unpacked(arrays: Mapping[str, np.ndarray[Any, Any]], template: State) -> State:
+    """The state that `packed` wrote, in the shape of a template. Raises SpecError NS531 where they differ."""
+    leaves, tree = jax.tree_util.tree_flatten_with_path(template)
+    found = []
+    for path, leaf in leaves:
+        name = _key(path)
+        if name not in arrays or arrays[name].shape != leaf.shape:
+            raise SpecError(Diagnostic("NS531", f"the checkpoint does not fit the spec: `{name}`", exit_code=5))
+        found.append(jnp.asarray(arrays[name], leaf.dtype))
+    state: State = jax.tree_util.tree_unflatten(tree, found)
+    return state
+
+
+def _key(path: tuple[Any, ...]) -> str:
+    return "/".join(str(getattr(step, "key", getattr(step, "name", getattr(step, "idx", step)))) for step in path)

@@ -1,0 +1,158 @@
+"""Starting and resuming a training: data, program, folder and loop put together."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from netspec.components.objectives import Loss
+from netspec.data import Dataset, Roots, prepare
+from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.graph import Program
+from netspec.graph.objective import losses_by_output
+from netspec.spec import Spec
+from netspec.spec.expand import expanded
+from netspec.train.folder import Lock, RunFolder, describe_spec, new_run, newest_run
+from netspec.train.loop import Interrupted, Outcome, Quiet, Trainer, Watcher
+
+_PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def train(
+    spec: Spec,
+    program: Program,
+    roots: Roots,
+    *,
+    run: Path | None = None,
+    resume: bool = False,
+    stop_after: int | None = None,
+    lengths: Mapping[str, int] | None = None,
+    allow_change: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> tuple[RunFolder, Outcome]:
+    """Train a spec in a run folder of its own, or go on with an earlier one.
+
+    Raises SpecError for anything wrong with spec, data or folder, Interrupted after a signal.
+    """
+    watcher = watcher or Quiet()
+    if spec.train is None:
+        message = "the spec has no `train` section"
+        raise SpecError(Diagnostic("NS510", message, file=spec.document.file, help=("add `train: {loss: ..., optimizer: ...}`",)))
+    dataset = prepare(spec, program, roots, lengths)
+    bound = bind(program, dataset.lengths)
+    _warn_small(spec, dataset, watcher)
+    folder = _folder(spec, roots, run, resume)
+    with Lock(folder):
+        if resume and (folder.path / "manifest.json").exists():
+            _check_unchanged(folder, spec, dataset, allow_change)
+        else:
+            _refuse_used(folder, resume)
+        manifest = _begin(folder, spec, roots, dataset)
+        losses: dict[str, Loss] = losses_by_output(spec, bound.main)
+        trainer = Trainer(folder, bound.main, losses, spec.train, dataset, spec.data.augment if spec.data else (), watcher)
+        try:
+            outcome = trainer.run(resume=resume, stop_after=stop_after)
+        except Interrupted as stop:
+            _end(folder, manifest, f"interrupted by {stop}")
+            raise
+        except SpecError:
+            _end(folder, manifest, "failed")
+            raise
+        _end(folder, manifest, outcome.ended)
+    return folder, outcome
+
+
+def bind(program: Program, lengths: Mapping[str, int]) -> Program:
+    """The program with every dim bound that weights depend on. Raises SpecError NS410 for one that is not."""
+    try:
+        return program.bind(lengths)
+    except Problem as problem:
+        raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help)) from None
+
+
+def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
+    assert spec.train is not None
+    if spec.train.batch_size > dataset.train.rows:
+        watcher.told(f"batch_size {spec.train.batch_size} is more than the {dataset.train.rows} training rows: one batch an epoch")
+
+
+def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFolder:
+    if run is not None:
+        return RunFolder(run)
+    if not resume:
+        return new_run(roots.runs, spec.name)
+    found = newest_run(roots.runs, spec.name)
+    if found is None:
+        message = f"there is no run of `{spec.name}` in `{roots.runs}` to resume"
+        raise SpecError(Diagnostic("NS531", message, help=("leave out `--resume`, or name the folder with `--run`",), exit_code=2))
+    return found
+
+
+def _refuse_used(folder: RunFolder, resume: bool) -> None:
+    if not resume and (folder.path / "manifest.json").exists():
+        message = f"`{folder.path}` holds a run already"
+        raise SpecError(Diagnostic("NS532", message, help=("go on with it by `--resume`, or choose another `--run`",), exit_code=2))
+
+
+def _check_unchanged(folder: RunFolder, spec: Spec, dataset: Dataset, allowed: Sequence[str]) -> None:
+    """Resuming under another spec or other data is refused, with the fields that changed."""
+    before, after = _flat(folder.read_json("resolved.json")), _flat(expanded(spec))
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    free = ("description", "expect", "export", *allowed)
+    refused = [key for key in changed if not any(key == path or key.startswith(path + ".") for path in free)]
+    if refused:
+        shown = ", ".join(f"`{key}` ({before.get(key, 'not set')} -> {after.get(key, 'not set')})" for key in refused[:5])
+        help = " ".join(f"--allow-change {key}" for key in refused[:3])
+        message = f"the spec changed since the run began: {shown}"
+        raise SpecError(Diagnostic("NS534", message, file=spec.document.file, help=(f"start a new run, or resume with `{help}`",)))
+    if folder.read_json("manifest.json")["data_sha256"] != dataset.sha256:
+        raise SpecError(Diagnostic("NS534", "the data changed since the run began", help=("start a new run",)))
+
+
+def _flat(data: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(data, list):
+        data = {str(index): item for index, item in enumerate(data)}
+    if not isinstance(data, dict) or not data:
+        return {path: data}
+    return {k: v for key, item in data.items() for k, v in _flat(item, f"{path}.{key}" if path else key).items()}
+
+
+def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset) -> dict[str, Any]:
+    assert spec.train is not None
+    device = jax.devices()[0]
+    manifest = {
+        "netspec": 1,
+        "name": spec.name,
+        "state": "running",
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seed": spec.train.seed,
+        "lengths": dict(dataset.lengths),
+        "rows": {name: part.rows for name, part in dataset.parts.items()},
+        "data_sha256": dataset.sha256,
+        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+        "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "roots": {"folder": str(roots.folder), "root": str(roots.root), "data_root": str(roots.data_root or "")},
+    }
+    describe_spec(folder, spec, spec.document)
+    folder.write_json("preprocess.json", dataset.preprocess.json())
+    folder.write_json("manifest.json", manifest)
+    return manifest
+
+
+def _end(folder: RunFolder, manifest: dict[str, Any], state: str) -> None:
+    ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    folder.write_json("manifest.json", {**manifest, "state": state, "ended": ended})
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,183 @@
+"""The compiled step of ordinary networks: state in, state out, several steps a dispatch.
+
+State is a pytree of flat dicts, donated to each call. Everything random is a pure function of the
+seed and the step, so a run can stop at any step and go on bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from netspec.compile.network import Functional, Weights, fold_name
+from netspec.components.augment import Augment
+from netspec.components.layers import KernelLayer
+from netspec.components.objectives import Loss
+from netspec.graph.objective import logits
+from netspec.spec.sections import TrainSection
+
+State = dict[str, Any]
+Batch = tuple[tuple[jax.Array, ...], Mapping[str, jax.Array]]
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """Losses, optimizer and augmentation of a training, as functions to compile.
+
+    `class_weights` [classes] by output; `fills` by input is what a raw zero became.
+    """
+
+    network: Functional
+    losses: Mapping[str, Loss]
+    train: TrainSection
+    steps_per_epoch: int
+    augment: tuple[Augment, ...] = ()
+    fills: tuple[jax.Array, ...] = ()
+    class_weights: Mapping[str, jax.Array] | None = None
+
+    def schedule(self) -> optax.Schedule:
+        """From the optimizer step to the learning rate."""
+        updates = max(1, self.steps_per_epoch // self.train.gradient.accumulate)
+        schedule: optax.Schedule = self.train.schedule.optax(self.train.optimizer.learning_rate, updates, self.train.epochs)
+        return schedule
+
+    def optimizer(self) -> optax.GradientTransformation:
+        """Clipping, the optimizer with its schedule, accumulation."""
+        gradient = self.train.gradient
+        chain = []
+        if gradient.clip_value is not None:
+            chain.append(optax.clip(gradient.clip_value))
+        if gradient.clip_norm is not None:
+            chain.append(optax.clip_by_global_norm(gradient.clip_norm))
+        chain.append(self.train.optimizer.optax(self.schedule()))
+        transformation = optax.chain(*chain) if len(chain) > 1 else chain[0]
+        if gradient.accumulate > 1:
+            return optax.MultiSteps(transformation, gradient.accumulate).gradient_transformation()
+        return transformation
+
+    def init(self, weights: tuple[Weights, Weights]) -> State:
+        """The state before the first step."""
+        parameters, statistics = weights
+        state: State = {
+            "parameters": parameters,
+            "statistics": statistics,
+            "optimizer": jax.jit(self.optimizer().init)(parameters),
+            "step": jnp.zeros((), jnp.int32),
+            "failed": jnp.full((), -1, jnp.int32),
+        }
+        if self.train.ema is not None:
+            state["ema"] = jax.tree.map(jnp.copy, parameters)
+        return state
+
+    def loss(self, parameters: Weights, statistics: Weights, batch: Batch, key: jax.Array) -> tuple[jax.Array, Weights]:
+        """The mean loss of a batch with all penalties, and the new statistics."""
+        inputs, targets = batch
+        inputs = self._augmented(inputs, fold_name(key, "augment"))
+        weights = {**self._computed_in(parameters), **statistics}
+        values, after = self.network.values(weights, self._cast(inputs), rngs=key)
+        total = self._penalty(parameters)
+        for output, loss in self.losses.items():
+            reached = values[logits(self.network.graph, output, loss)].astype(jnp.float32)
+            each = loss.apply(reached, targets[output])
+            if self.class_weights and output in self.class_weights:
+                each = each * self.class_weights[output][targets[output].reshape(len(each)).astype(jnp.int32)]
+            total = total + loss.weight * each.mean()
+        return total, after
+
+    def _augmented(self, inputs: tuple[jax.Array, ...], key: jax.Array) -> tuple[jax.Array, ...]:
+        if not self.augment:
+            return inputs
+        x = inputs[0]
+        for index, augment in enumerate(self.augment):
+            x = augment.apply(x, jax.random.fold_in(key, index), self.fills[0])
+        return (x, *inputs[1:])
+
+    def _computed_in(self, parameters: Weights) -> Weights:
+        if self.train.precision == "float32":
+            return parameters
+        return {name: array.astype(jnp.bfloat16) for name, array in parameters.items()}
+
+    def _cast(self, inputs: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        if self.train.precision == "float32":
+            return inputs
+        return tuple(x.astype(jnp.bfloat16) if jnp.issubdtype(x.dtype, jnp.floating) else x for x in inputs)
+
+    def _penalty(self, parameters: Weights) -> jax.Array:
+        """l1 and l2 of all kernels, and of single layers' kernels."""
+        total = jnp.zeros(())
+        shared = self.train.regularization
+        for node in self.network.graph.nodes:
+            own = node.op.kernel_regularizer if isinstance(node.op, KernelLayer) else None
+            l1, l2 = shared.l1 + (own.l1 if own else 0.0), shared.l2 + (own.l2 if own else 0.0)
+            for name in node.weights:
+                kernel = parameters.get(f"{node.weight_scope}/{name}") if name.endswith("kernel") else None
+                if kernel is None or node.name != node.weight_scope:
+                    continue
+                total = total + (l1 * jnp.abs(kernel).sum() if l1 else 0.0) + (l2 * (kernel**2).sum() if l2 else 0.0)
+        return total
+
+    def step(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
+        """One update. A step whose loss or gradient is not finite changes nothing but notes itself."""
+        key = jax.random.fold_in(jax.random.key(self.train.seed), state["step"])
+        with_gradient = jax.value_and_grad(self.loss, has_aux=True)
+        (loss, statistics), gradient = with_gradient(state["parameters"], state["statistics"], batch, key)
+        updates, optimizer = self.optimizer().update(gradient, state["optimizer"], state["parameters"])
+        after: State = {
+            "parameters": optax.apply_updates(state["parameters"], updates),
+            "statistics": statistics,
+            "optimizer": optimizer,
+        }
+        if "ema" in state:
+            keep = self.train.ema
+            after["ema"] = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state["ema"], after["parameters"])
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+        stopped = (state["failed"] >= 0) if self.train.on_nonfinite == "stop" else jnp.array(False)
+        good = finite & ~stopped
+        kept = {name: state[name] for name in after}
+        after = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, kept)
+        after["step"] = state["step"] + 1
+        after["failed"] = jnp.where(finite | (state["failed"] >= 0), state["failed"], state["step"])
+        return after, loss
+
+
+def take(data: Batch, rows: jax.Array) -> Batch:
+    """The batch of the given rows."""
+    inputs, targets = data
+    return tuple(x[rows] for x in inputs), {name: y[rows] for name, y in targets.items()}
+
+
+def compiled_step(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Callable[..., tuple[State, jax.Array]]:
+    """One step a call: `(state, data, rows [batch]) -> (state, loss)`, the state donated."""
+
+    @partial(jax.jit, donate_argnums=0)
+    def one(state: State, data: Batch, rows: jax.Array) -> tuple[State, jax.Array]:
+        return step(state, take(data, rows))
+
+    return one  # type: ignore[no-any-return]
+
+
+def compiled_chunk(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Callable[..., tuple[State, jax.Array]]:
+    """Several steps a call: `(state, losses, data, order, start, stop)`; the bounds are not compiled in.
+
+    `order` [steps, batch] holds the rows of each step of the epoch, `losses` [steps] what they gave.
+    """
+
+    @partial(jax.jit, donate_argnums=(0, 1))
+    def many(
+        state: State, losses: jax.Array, data: Batch, order: jax.Array, start: jax.Array, stop: jax.Array
+    ) -> tuple[State, jax.Array]:
+        def body(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            state, losses = carry
+            state, loss = step(state, take(data, order[index]))
+            return state, losses.at[index].set(loss)
+
+        return lax.fori_loop(start, stop, body, (state, losses))
+
+    return many  # type: ignore[no-any-return]
