@@ -69,9 +69,9 @@ def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, in
     return _Preparation(spec, program.main, roots, dict(lengths or {})).dataset()
 
 
-def read(spec: Spec, roots: Roots) -> Reading:
-    """The raw tables of a spec. Raises SpecError."""
-    return _Preparation(spec, None, roots, {}).read()
+def prepare_part(spec: Spec, program: Program, roots: Roots, preprocess: Preprocess, part: str) -> Part:
+    """One part of a spec's data under preprocessing that was fitted before; `all` is every row. Raises SpecError."""
+    return _Preparation(spec, program.main, roots, {}).fitted_part(preprocess, part)
 
 
 class _Preparation:
@@ -121,6 +121,35 @@ class _Preparation:
         preprocess = Preprocess(inputs, pipes)
         parts = {part: self._part(part, preprocess, raw, found) for part, found in rows.items()}
         return Dataset(parts, preprocess, self.lengths, self._hash(raw, rows))
+
+    def fitted_part(self, preprocess: Preprocess, part: str) -> Part:
+        reading = self.read()
+        used = [c.name for pipe in preprocess.inputs.values() for c in pipe.columns]
+        kinds = {c.name: c.kind for pipe in preprocess.inputs.values() for c in pipe.columns}
+        kinds |= {pipe.column: pipe.kind for pipe in preprocess.targets.values()}
+        used = [*dict.fromkeys([*used, *(pipe.column for pipe in preprocess.targets.values())])]
+        target = next((pipe.column for pipe in preprocess.targets.values()), None)
+        if part == "all":
+            (table,) = reading.parts.values()
+            for name in used:
+                if name not in table.columns:
+                    raise self._missing_column(name, table, ("data", "source"))
+            raw, rows = {name: table.columns[name] for name in used}, np.arange(table.rows)
+        else:
+            raw, parts = self._parts(reading, used, target)
+            if part not in parts:
+                raise self._problem("NS504", f"the data has no {part} part", ("data", "split"), f"add `split: {{{part}: 0.15}}`")
+            rows = parts[part]
+        raw = {name: self._of_kind(name, column, kinds[name]) for name, column in raw.items()}
+        return self._part(part, preprocess, raw, rows)
+
+    def _of_kind(self, name: str, column: Column, kind: str) -> Column:
+        """A column as the kind that it had when it was fitted: another file may look different."""
+        if column.kind == kind:
+            return column
+        if kind == "category" and column.kind == "number":
+            return Column("category", np.asarray([_number_text(v) for v in column.values], dtype=object))
+        raise self._problem("NS507", f"the column `{name}` holds {column.kind}, but training saw {kind}", ("data", "source"))
 
     def _input_columns(self, table: Table) -> dict[str, tuple[str, ...]]:
         """The columns of each input; what the source itself takes for inputs where the spec is silent."""
@@ -289,7 +318,9 @@ class _Preparation:
             said = f"{list(found)} after preprocessing" if len(found) == 1 and len(columns) > 1 else str(list(found))
             help = f"write `input: {list(found)}`" + (", or a name such as `[features]`" if len(found) == 1 else "")
             raise self._problem("NS507", f"the data gives `{name}` {said}, but the input is {declared}", self._input_place(), help)
-        return TensorType(shape, declared.dtype, declared.vocabulary)
+        free = self.graph.names - self.graph.weight_names
+        kept = tuple(dim if isinstance(dim, Formula) and str(dim) in free else size for dim, size in zip(declared.shape, shape, strict=True))
+        return TensorType(kept, declared.dtype, declared.vocabulary)
 
     def _bind(self, declared: tuple[Dim, ...], found: tuple[int, ...]) -> tuple[Dim, ...] | None:
         if len(declared) != len(found):
@@ -389,6 +420,7 @@ def _joined(name: str, columns: list[Column]) -> Column:
 
 
 def _number_text(value: float) -> str:
+    """A number as a category: `3`, not `3.0`."""
     if value != value:
         return ""
     return str(int(value)) if value == int(value) else str(value)

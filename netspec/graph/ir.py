@@ -9,7 +9,7 @@ from functools import cached_property
 from netspec.components.layers import Layer, Weight
 from netspec.diagnostics import Path
 from netspec.spec.items import Origin
-from netspec.tensor import Dim, TensorType, total
+from netspec.tensor import Dim, TensorType, names_in, total
 
 
 @dataclass(frozen=True, order=True)
@@ -83,6 +83,12 @@ class Graph:
         """Every dim name that is not bound to a length."""
         types = [*self.inputs.values(), *(t for node in self.nodes for t in node.outputs)]
         return frozenset().union(*(t.names for t in types))
+
+    @property
+    def weight_names(self) -> frozenset[str]:
+        """The dim names that weights depend on: they must be bound before training."""
+        dims = (dim for _, weight in self.weights() for dim in weight.shape)
+        return frozenset().union(*(names_in(dim) for dim in dims))
 
     def weights(self) -> Iterator[tuple[str, Weight]]:
         """Every weight under its full name, `stem/kernel`; a shared one once."""

@@ -10,6 +10,11 @@ from flax import nnx
 from jax import lax
 
 
+def at_least_float32(x: jax.Array) -> jax.Array:
+    """Half precision widened; float32 and float64 as they are."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 class BatchNorm(nnx.Module):
     """Batch normalisation of the last axis of [batch, ..., channels] (Ioffe and Szegedy 2015).
 
@@ -39,7 +44,7 @@ class BatchNorm(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         c = self.mean[...]
-        centred = x.astype(jnp.float32) - lax.stop_gradient(c)
+        centred = at_least_float32(x) - lax.stop_gradient(c)
         if self.use_running_average:
             offset, variance = jnp.zeros_like(c), self.var[...]
         else:
@@ -80,7 +85,7 @@ class RmsNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        wide = x.astype(jnp.float32)
+        wide = at_least_float32(x)
         y = wide * lax.rsqrt((wide * wide).mean(-1, keepdims=True) + self.epsilon)
         if self.scale is not None:
             y = y * self.scale[...]

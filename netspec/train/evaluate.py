@@ -14,7 +14,7 @@ from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.prepare import Part
 from netspec.graph.objective import logits
-from netspec.train.scores import Scorer
+from netspec.train.scores import Scorer, output_plans, readable
 
 _LEAST_BATCH = 256
 
@@ -31,6 +31,7 @@ class Evaluator:
         batch_size: int,
     ) -> None:
         self.network, self.losses, self.metrics, self.preprocess = network, losses, metrics, preprocess
+        self.plans = output_plans(network.graph, losses, preprocess)
         self.batch = max(batch_size, _LEAST_BATCH)
         self.forward = jax.jit(self._forward)
 
@@ -48,7 +49,7 @@ class Evaluator:
 
     def part(self, weights: Weights, part: Part, name: str) -> dict[str, float]:
         """`<name>_loss` and `<name>_<metric>` over a part; with several outputs their names stand between."""
-        scorer = Scorer(self.network.graph, self.losses, self.metrics, self.preprocess)
+        scorer = Scorer(self.network.graph, self.metrics, self.preprocess)
         total = 0.0
         for start in range(0, part.rows, self.batch):
             stop = min(start + self.batch, part.rows)
@@ -56,11 +57,11 @@ class Evaluator:
             targets = {key: y[start:stop] for key, y in part.targets.items()}
             outputs, each = self.forward(weights, inputs, targets)
             total += float(sum(np.asarray(loss, np.float64).sum() for loss in each.values()))
-            scorer.update({key: np.asarray(value) for key, value in outputs.items()}, targets)
+            scorer.update({key: readable(np.asarray(value), self.plans[key]) for key, value in outputs.items()}, targets)
         return {f"{name}_loss": total / part.rows} | scorer.results(name)
 
     def outputs(self, weights: Weights, inputs: Sequence[np.ndarray[Any, Any]]) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
-        """The outputs of prepared inputs, batch by batch."""
+        """The network's own outputs for prepared inputs, batch by batch."""
         rows = len(inputs[0])
         for start in range(0, rows, self.batch):
             batch = tuple(jnp.asarray(x[start : start + self.batch]) for x in inputs)

@@ -10,40 +10,31 @@ import numpy as np
 from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.graph.ir import Graph
-from netspec.graph.objective import ends_in_link
+from netspec.graph.outputs import OutputPlan
 
 Array = np.ndarray[Any, Any]
 
 
 class Scorer:
-    """Feeds batches to every metric that fits an output, in original units and as probabilities."""
+    """Feeds batches to every metric that fits an output.
 
-    def __init__(self, graph: Graph, losses: Mapping[str, Loss], metrics: Sequence[Metric], preprocess: Preprocess) -> None:
-        self.graph, self.losses, self.preprocess = graph, losses, preprocess
-        outputs = [name for name in graph.outputs if name in preprocess.targets]
-        self.tallies = {(output, m.type): m.start() for output in outputs for m in metrics if self._fits(m, output)}
+    Outputs come in readable form: probabilities, or numbers in the target's own units.
+    """
+
+    def __init__(self, graph: Graph, metrics: Sequence[Metric], preprocess: Preprocess) -> None:
+        self.targets = {name: pipe for name, pipe in preprocess.targets.items() if name in graph.outputs}
+        self.tallies = {(output, m.type): m.start() for output in self.targets for m in metrics if self._fits(m, output)}
 
     def _fits(self, metric: Metric, output: str) -> bool:
         if metric.needs != "classes":
             return True
-        # One output without a classification loss is a step neuron's or the like: 0 and 1 are classes too.
-        return self.preprocess.targets[output].classes is not None or len(self.graph.outputs) == 1
+        # A single output without named classes is a step neuron's or the like: 0 and 1 are classes too.
+        return self.targets[output].classes is not None or len(self.targets) == 1
 
     def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array]) -> None:
-        """Take in a batch of raw network outputs and prepared targets."""
-        shown = {name: self.readable(name, value) for name, value in outputs.items()}
+        """Take in a batch of readable outputs and prepared targets."""
         for (output, _), tally in self.tallies.items():
-            pipe = self.preprocess.targets[output]
-            tally.update(shown[output], pipe.inverse(targets[output]))
-
-    def readable(self, output: str, value: Array) -> Array:
-        """An output as probabilities, or as numbers in the target's own units."""
-        loss = self.losses.get(output)
-        if loss is not None and loss.link and not ends_in_link(self.graph, output, loss):
-            value = probabilities(value, loss.link[0])
-        elif loss is not None and loss.link and self.graph.node[self.graph.outputs[output].node].op.type == "log_softmax":
-            value = np.exp(value)
-        return self.preprocess.targets[output].inverse(value) if output in self.preprocess.targets else value
+            tally.update(outputs[output], self.targets[output].inverse(targets[output]))
 
     def results(self, part: str) -> dict[str, float]:
         """Every metric under its full name."""
@@ -52,6 +43,34 @@ class Scorer:
             f"{part}_{output}_{metric}" if several else f"{part}_{metric}": tally.result()
             for (output, metric), tally in self.tallies.items()
         }
+
+
+def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preprocess) -> dict[str, OutputPlan]:
+    """What each output of the network is: logits or probabilities of classes, or numbers to be undone."""
+    plans = {}
+    for name, port in graph.outputs.items():
+        loss, pipe = losses.get(name), preprocess.targets.get(name)
+        classes = pipe.classes if pipe else None
+        final = graph.node[port.node].op.type if port.node in graph.node else ""
+        if loss is None or not loss.link:
+            steps = pipe.steps if pipe and classes is None else ()
+            plans[name] = OutputPlan("numbers", "", classes, steps)
+        elif final not in loss.link:
+            plans[name] = OutputPlan("logits", loss.link[0], classes)
+        else:
+            plans[name] = OutputPlan("log_probabilities" if final == "log_softmax" else "probabilities", loss.link[0], classes)
+    return plans
+
+
+def readable(value: Array, plan: OutputPlan) -> Array:
+    """An output as probabilities, or as numbers in the target's own units."""
+    if plan.kind == "logits":
+        return probabilities(value, plan.link)
+    if plan.kind == "log_probabilities":
+        return np.exp(value)
+    for step in reversed(plan.inverse):
+        value = step.transform.inverse(step.state, value)
+    return value
 
 
 def probabilities(logits: Array, link: str) -> Array:

@@ -45,7 +45,8 @@ def train(
         message = "the spec has no `train` section"
         raise SpecError(Diagnostic("NS510", message, file=spec.document.file, help=("add `train: {loss: ..., optimizer: ...}`",)))
     dataset = prepare(spec, program, roots, lengths)
-    bound = bind(program, dataset.lengths)
+    kept = {name: length for name, length in dataset.lengths.items() if name in program.main.weight_names}
+    bound = bind(program, kept)
     _warn_small(spec, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     with Lock(folder):
@@ -53,7 +54,7 @@ def train(
             _check_unchanged(folder, spec, dataset, allow_change)
         else:
             _refuse_used(folder, resume)
-        manifest = _begin(folder, spec, roots, dataset)
+        manifest = _begin(folder, spec, roots, dataset, kept)
         losses: dict[str, Loss] = losses_by_output(spec, bound.main)
         trainer = Trainer(folder, bound.main, losses, spec.train, dataset, spec.data.augment if spec.data else (), watcher)
         try:
@@ -123,7 +124,7 @@ def _flat(data: Any, path: str = "") -> dict[str, Any]:
     return {k: v for key, item in data.items() for k, v in _flat(item, f"{path}.{key}" if path else key).items()}
 
 
-def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset) -> dict[str, Any]:
+def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, lengths: Mapping[str, int]) -> dict[str, Any]:
     assert spec.train is not None
     device = jax.devices()[0]
     manifest = {
@@ -132,7 +133,7 @@ def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset) -> dic
         "state": "running",
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seed": spec.train.seed,
-        "lengths": dict(dataset.lengths),
+        "lengths": lengths,
         "rows": {name: part.rows for name, part in dataset.parts.items()},
         "data_sha256": dataset.sha256,
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},

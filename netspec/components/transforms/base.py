@@ -41,6 +41,10 @@ class Transform(Component):
         """The step in the exported graph. `x` is double for tables, float for arrays, string for categories."""
         raise NotImplementedError
 
+    def onnx_inverse(self, g: Emitter, state: State, x: Value) -> Value:
+        """Back to original units in the exported graph, for targets; `x` is float."""
+        raise NotImplementedError
+
     def inverse(self, state: State, values: Array) -> Array:
         """Back to original units."""
         raise NotImplementedError

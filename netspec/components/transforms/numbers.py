@@ -63,9 +63,13 @@ class Impute(Transform):
 
     def onnx(self, g: Emitter, state: State, x: Value) -> Value:
         if isinstance(state["value"], str):
-            filler = g.texts([state["value"]])
-            return g.op("Where", [g.op("Equal", [x, g.texts([""])]), filler, x])
+            # Equal compares texts from opset 19 only; LabelEncoder tells '' from the rest in all.
+            present = g.op("Cast", [g.label_encoder(x, [""], default=1)], to=9)  # 9 is TensorProto.BOOL
+            return g.op("Where", [present, x, g.texts([state["value"]])])
         return g.op("Where", [g.op("IsNaN", [x]), g.like(x, state["value"]), x])
+
+    def onnx_inverse(self, g: Emitter, state: State, x: Value) -> Value:
+        return x
 
     def inverse(self, state: State, values: Array) -> Array:
         return values
@@ -81,6 +85,9 @@ class _Affine(Transform):
 
     def onnx(self, g: Emitter, state: State, x: Value) -> Value:
         return g.op("Div", [g.op("Sub", [x, g.like(x, state["shift"])]), g.like(x, state["scale"])])
+
+    def onnx_inverse(self, g: Emitter, state: State, x: Value) -> Value:
+        return g.op("Add", [g.op("Mul", [x, g.like(x, state["scale"])]), g.like(x, state["shift"])])
 
     def inverse(self, state: State, values: Array) -> Array:
         shift, scale = _constants(state, values)

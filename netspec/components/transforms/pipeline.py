@@ -11,7 +11,7 @@ from netspec.components.sources.base import Kind
 from netspec.components.transforms import TRANSFORMS
 from netspec.components.transforms.base import Array, State, Transform
 from netspec.diagnostics import Problem
-from netspec.tensor import DType, TensorType
+from netspec.tensor import DType, TensorType, named
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,12 @@ class InputPipe:
 
         joined = self.joined(columns)
         prepared = run(self.steps, joined)
-        dtype = np.int32 if self.type.dtype is DType.int32 else np.float32
+        return self.shaped(prepared.astype(np.int32 if self.type.dtype is DType.int32 else np.float32))
+
+    def shaped(self, values: Array) -> Array:
+        """The same elements [rows, *shape], where the shape is known."""
         shape = [int(size) for size in self.type.shape if isinstance(size, int)]
-        return prepared.astype(dtype).reshape(len(prepared), *shape)
+        return values.reshape(len(values), *shape) if len(shape) == self.type.rank else values
 
     def joined(self, columns: Mapping[str, Array]) -> Array:
         """The columns after their own steps, as one array."""
@@ -88,9 +91,7 @@ class InputPipe:
 
         if self.is_array:
             column = self.columns[0]
-            values = columns[column.name]
-            shape = [int(size) for size in self.type.shape if isinstance(size, int)]
-            return column.numpy(values.reshape(len(values), *shape))
+            return column.numpy(self.shaped(columns[column.name]))
         parts = [column.numpy(columns[column.name]) for column in self.columns]
         return np.concatenate([part if part.ndim > 1 else part[:, None] for part in parts], axis=1)
 
@@ -99,7 +100,7 @@ class InputPipe:
         return {
             "columns": [{"name": c.name, "kind": c.kind, "steps": [s.json() for s in c.steps]} for c in self.columns],
             "steps": [step.json() for step in self.steps],
-            "shape": list(self.type.shape),
+            "shape": [size if isinstance(size, int) else str(size) for size in self.type.shape],
             "dtype": self.type.dtype.value,
         }
 
@@ -107,7 +108,8 @@ class InputPipe:
     def from_json(data: Mapping[str, Any]) -> InputPipe:
         """The pipe that `json` wrote."""
         columns = tuple(ColumnPipe(c["name"], c["kind"], _fitted(c["steps"])) for c in data["columns"])
-        return InputPipe(columns, _fitted(data["steps"]), TensorType(tuple(data["shape"]), DType(data["dtype"])))
+        shape = tuple(named(size) if isinstance(size, str) else size for size in data["shape"])
+        return InputPipe(columns, _fitted(data["steps"]), TensorType(shape, DType(data["dtype"])))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,255 @@
+"""Lowering a graph to ONNX: preprocessing, the network, and what the outputs are to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess
+from netspec.emit import Value as AnyValue
+from netspec.export import opset as opsets
+from netspec.export.emitter import DTYPES, EmittedValue, OnnxEmitter, axis_name
+from netspec.export.fold import fold_batch_norm
+from netspec.graph.ir import Graph, Port
+from netspec.graph.outputs import OutputPlan
+from netspec.spec.sections import ExportSection
+from netspec.tensor import DType, TensorType
+
+Weights = Mapping[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """An ONNX model, and which ONNX value each port of the graph became."""
+
+    model: ir.Model
+    values: Mapping[Port, EmittedValue]
+    outputs: Mapping[str, OutputPlan]
+    opset_reason: str
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def lower(
+    graph: Graph,
+    weights: Weights,
+    section: ExportSection,
+    *,
+    name: str,
+    preprocess: Preprocess | None = None,
+    outputs: Mapping[str, OutputPlan] | None = None,
+    raw_dtypes: Mapping[str, DType] | None = None,
+) -> Lowered:
+    """The ONNX model of a graph with its weights.
+
+    `raw_dtypes` gives the element type of each raw array input. Raises Problem NS6xx for what has no
+    ONNX form.
+    """
+    return _Lowering(graph, weights, section, preprocess, outputs or {}, raw_dtypes or {}).run(name)
+
+
+class _Lowering:
+    def __init__(
+        self,
+        graph: Graph,
+        weights: Weights,
+        section: ExportSection,
+        preprocess: Preprocess | None,
+        plans: Mapping[str, OutputPlan],
+        raw_dtypes: Mapping[str, DType],
+    ) -> None:
+        self.original = graph
+        self.graph, self.weights = fold_batch_norm(graph, weights)
+        self.section, self.preprocess, self.plans, self.raw_dtypes = section, preprocess, plans, raw_dtypes
+        self.g = OnnxEmitter(section.opset)
+        self.inputs: list[EmittedValue] = []
+        self.described: dict[str, dict[str, Any]] = {}
+
+    def run(self, name: str) -> Lowered:
+        values: dict[Port, EmittedValue] = {}
+        for input_name, type in self.graph.inputs.items():
+            values[Port(input_name)] = self._input(input_name, type)
+        for node in self.graph.nodes:
+            self.g.scope, self.g.weight_scope = node.name, node.weight_scope
+            own = {key: self.weights[f"{node.weight_scope}/{key}"] for key in node.weights if key in self._kept(node.weight_scope)}
+            given: list[AnyValue] = [values[port] for port in node.inputs]
+            result = node.op.onnx(self.g, given, own)
+            assert isinstance(result, EmittedValue)
+            values[Port(node.name)] = EmittedValue(result.value, node.output, result.layout, result.numpy_dtype)
+        outputs, plans = self._outputs(values)
+        return Lowered(self._model(name, outputs), values, plans, self.g.raised, self.described)
+
+    def _kept(self, scope: str) -> set[str]:
+        prefix = scope + "/"
+        return {name.removeprefix(prefix) for name in self.weights if name.startswith(prefix)}
+
+    def _batch(self) -> str | int:
+        dynamic = self.section.dynamic
+        return "batch" if dynamic is None or "batch" in dynamic else 1
+
+    def _add_input(self, name: str, type: TensorType, shape: list[Any], dtype: ir.DataType, layout: Any = "channels_last") -> EmittedValue:
+        value = self.g.input(name, type, [self._batch(), *shape], dtype, layout)
+        self.inputs.append(value)
+        return value
+
+    def _input(self, name: str, type: TensorType) -> EmittedValue:
+        pipe = self.preprocess.inputs.get(name) if self.preprocess and self.section.inputs == "raw" else None
+        self.g.scope = name
+        if pipe is None:
+            return self._tensor_input(name, type, DTYPES[type.dtype], {"columns": None})
+        if pipe.is_array:
+            raw = self._tensor_input(name, type, DTYPES[self.raw_dtypes.get(name, DType.float32)], {"columns": [pipe.columns[0].name]})
+            x = raw if raw.numpy_dtype == np.float32 else self.g.op("Cast", [raw], to=1)
+            return self._steps((*pipe.columns[0].steps, *pipe.steps), x)
+        joined = self._matrix(name, type, pipe) if pipe.raw_is_matrix else self._columns(name, type, pipe)
+        wide = self._steps(pipe.steps, joined)
+        single = self.g.op("Cast", [wide], to=1)
+        shape = self.g.shape_of(type.shape)
+        return single if type.rank == 1 else self.g.op("Reshape", [single, shape])
+
+    def _tensor_input(self, name: str, type: TensorType, dtype: ir.DataType, about: dict[str, Any]) -> EmittedValue:
+        shape = [axis_name(dim) for dim in type.shape]
+        first = self.section.layout == "channels_first" and type.rank > 1
+        if first:
+            shape = [shape[-1], *shape[:-1]]
+        self.described[name] = {**about, "layout": "channels_first" if first else "channels_last", "input": name}
+        return self._add_input(name, type, shape, dtype, "channels_first" if first else "channels_last")
+
+    def _matrix(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
+        """Numbers alone: one raw tensor [batch, columns] of float32, NaN where a value is missing."""
+        raw = self._add_input(name, type, [len(pipe.columns)], ir.DataType.FLOAT)
+        self.described[name] = {"columns": [column.name for column in pipe.columns], "input": name}
+        wide = self.g.op("Cast", [raw], to=11)  # 11 is TensorProto.DOUBLE
+        if all(not column.steps for column in pipe.columns):
+            return wide
+        if _alike(pipe.columns):
+            return self._vectorised(wide, pipe.columns)
+        parts: list[AnyValue] = []
+        for index, column in enumerate(pipe.columns):
+            picked = self.g.op("Gather", [wide, self.g.integers([index])], axis=1)
+            parts.append(self._steps(column.steps, picked))
+        return parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=1)  # type: ignore[return-value]
+
+    def _columns(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
+        """Mixed columns: one raw input [batch, 1] a column, texts as strings."""
+        parts: list[AnyValue] = []
+        for column in pipe.columns:
+            dtype = ir.DataType.STRING if column.is_text else ir.DataType.FLOAT
+            raw = self._add_input(column.name, TensorType((1,)), [1], dtype)
+            self.described[column.name] = {"columns": [column.name], "input": name}
+            self.g.scope = column.name
+            x = raw if column.is_text else self.g.op("Cast", [raw], to=11)
+            y = self._steps(column.steps, x)
+            widens = any(step.transform.width(step.state) is not None for step in column.steps)
+            parts.append(self.g.op("Flatten", [y], axis=1) if widens else y)
+        self.g.scope = name
+        return parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=1, type=type)  # type: ignore[return-value]
+
+    def _vectorised(self, wide: EmittedValue, columns: tuple[ColumnPipe, ...]) -> EmittedValue:
+        """The same steps for every column are one step on the whole matrix."""
+        x: EmittedValue = wide
+        for index, step in enumerate(columns[0].steps):
+            states = [column.steps[index].state for column in columns]
+            state = {key: [one[key] for one in states] for key in states[0]}
+            x = step.transform.onnx(self.g, state, x)  # type: ignore[assignment]
+        return x
+
+    def _steps(self, steps: tuple[Fitted, ...], x: EmittedValue) -> EmittedValue:
+        for step in steps:
+            x = step.transform.onnx(self.g, step.state, x)  # type: ignore[assignment]
+        return x
+
+    def _outputs(self, values: Mapping[Port, EmittedValue]) -> tuple[list[ir.Value], dict[str, OutputPlan]]:
+        outputs, plans = [], {}
+        for name, port in self.graph.outputs.items():
+            plan = self.plans.get(name, OutputPlan())
+            self.g.scope = name
+            value, plans[name] = self._finished(values[port], plan)
+            last = self.section.layout != "channels_first"
+            value = self.g.channels_last(value) if last or isinstance(value.layout, tuple) else self.g.channels_first(value)
+            outputs.append(self._named(name, value, plans[name], self.graph.type_of(port)))
+        return outputs, plans
+
+    def _finished(self, value: EmittedValue, plan: OutputPlan) -> tuple[EmittedValue, OutputPlan]:
+        """An output in the form that `export.outputs` asks for."""
+        for step in reversed(plan.inverse):
+            value = step.transform.onnx_inverse(self.g, step.state, value)  # type: ignore[assignment]
+        wanted = self.section.outputs
+        if wanted == "as_spec" or plan.kind == "numbers":
+            return value, plan
+        value = self.g.channels_last(value)
+        if plan.kind == "log_probabilities":
+            value = self.g.op("Exp", [value])
+        elif plan.kind == "logits":
+            value = self.g.op("Softmax", [value], axis=-1) if plan.link == "softmax" else self.g.op("Sigmoid", [value])
+        if wanted == "probabilities":
+            return value, OutputPlan("probabilities", plan.link, plan.classes)
+        return self._labels(value, plan), OutputPlan("labels", plan.link, plan.classes)
+
+    def _labels(self, value: EmittedValue, plan: OutputPlan) -> EmittedValue:
+        """Class names as strings; positions where the classes have no names."""
+        if plan.link == "softmax":
+            ids = self.g.op("ArgMax", [value], axis=-1, keepdims=0)
+        else:
+            ids = self.g.op("Cast", [self.g.op("GreaterOrEqual", [value, self.g.constant(0.5)])], to=7)  # TensorProto.INT64
+        if plan.classes is None:
+            return ids
+        return self.g.op(
+            "LabelEncoder",
+            [ids],
+            domain="ai.onnx.ml",
+            keys_int64s=list(range(len(plan.classes))),
+            values_strings=list(plan.classes),
+            default_string="",
+        )
+
+    def _named(self, name: str, value: EmittedValue, plan: OutputPlan, type: TensorType) -> ir.Value:
+        """The graph output under its name: the producing node's output is renamed, or passed through Identity."""
+        taken = value.value.producer() is None
+        if taken or value.value.name in self.original.outputs:
+            value = self.g.op("Identity", [value])
+        value.value.name = name
+        shape = [self._batch(), *(axis_name(dim) for dim in type.shape)]
+        if plan.kind == "labels" and plan.link == "softmax":
+            shape = shape[:-1]
+        elif self.section.layout == "channels_first" and type.rank > 1:
+            shape = [shape[0], shape[-1], *shape[1:-1]]
+        dtype = {object: ir.DataType.STRING, np.int64: ir.DataType.INT64}.get(value.numpy_dtype, DTYPES[type.dtype])
+        value.value.shape = ir.Shape(shape)
+        value.value.type = ir.TensorType(dtype)
+        return value.value
+
+    def _model(self, name: str, outputs: list[ir.Value]) -> ir.Model:
+        used = {value.name for node in self.g.nodes for value in node.inputs if value is not None}
+        graph = ir.Graph(
+            [value.value for value in self.inputs],
+            outputs,
+            nodes=_reaching(self.g.nodes, outputs),
+            initializers=[value for key, value in self.g.initializers.items() if key in used],
+            opset_imports=self.g.domains,
+            name=name,
+        )
+        return ir.Model(graph, ir_version=opsets.ir_version(self.g.opset), producer_name="netspec")
+
+
+def _reaching(nodes: list[ir.Node], outputs: list[ir.Value]) -> list[ir.Node]:
+    """The nodes that some output needs, in order."""
+    needed = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if needed.intersection(node.outputs):
+            kept.append(node)
+            needed.update(value for value in node.inputs if value is not None)
+    return kept[::-1]
+
+
+def _alike(columns: tuple[ColumnPipe, ...]) -> bool:
+    """Whether all columns have the same steps, of kinds that work on a matrix as on a column."""
+    first = [(type(step.transform), sorted(step.state)) for step in columns[0].steps]
+    plain = all(step.transform.width(step.state) is None for column in columns for step in column.steps)
+    return plain and all([(type(s.transform), sorted(s.state)) for s in c.steps] == first for c in columns)
+
+

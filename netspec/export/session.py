@@ -1,0 +1,71 @@
+"""ONNX Runtime: loading a model, and raw columns as what its inputs want."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+from netspec.components.transforms.pipeline import Preprocess
+from netspec.diagnostics import Diagnostic, SpecError
+
+Array = np.ndarray[Any, Any]
+
+RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+    runtime.Fail,
+    runtime.InvalidArgument,
+    runtime.InvalidGraph,
+    runtime.InvalidProtobuf,
+    runtime.NoSuchFile,
+    runtime.NotImplemented,
+    runtime.RuntimeException,
+)
+
+
+def session(model: bytes | Path) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU, quiet. Raises SpecError NS603 for a file it cannot load."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        content = model if isinstance(model, bytes) else str(model)
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except RUNTIME_ERRORS as error:
+        name = "the model" if isinstance(model, bytes) else f"`{model}`"
+        reason = str(error).splitlines()[0]
+        raise SpecError(Diagnostic("NS603", f"ONNX Runtime cannot load {name}: {reason}", exit_code=2)) from None
+
+
+_NUMPY: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+    "tensor(string)": object,
+}
+
+
+def feeds(
+    model: onnxruntime.InferenceSession,
+    inputs: Mapping[str, Mapping[str, Any]],
+    preprocess: Preprocess,
+    values: Mapping[str, Array],
+) -> dict[str, Array]:
+    """Raw columns [rows, ...] as the graph inputs that `inputs` (a file's metadata) describes."""
+    found = {}
+    for value in model.get_inputs():
+        about = inputs[value.name]
+        pipe = preprocess.inputs[about["input"]]
+        if about["columns"] is None:
+            array = pipe.numpy(values)
+        elif pipe.is_array:
+            array = pipe.shaped(values[pipe.columns[0].name])
+        else:
+            array = np.stack([values[column] for column in about["columns"]], axis=1)
+        if about.get("layout") == "channels_first" and array.ndim > 2:
+            array = np.moveaxis(array, -1, 1)
+        found[value.name] = np.ascontiguousarray(array.astype(_NUMPY[value.type]))
+    return found

@@ -1,0 +1,33 @@
+"""What an output of a network means to whoever reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from netspec.components.transforms.pipeline import Fitted
+
+OutputKind = Literal["numbers", "logits", "log_probabilities", "probabilities", "labels"]
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """What an output is, and the names of its classes.
+
+    `link` turns logits into probabilities (`softmax`, `sigmoid`); `inverse` are the target's steps
+    that lead from the network's numbers back to the target's own units.
+    """
+
+    kind: OutputKind = "numbers"
+    link: str = ""
+    classes: tuple[str, ...] | None = None
+    inverse: tuple[Fitted, ...] = ()
+
+    def json(self) -> dict[str, Any]:
+        """Plain data, for a file's metadata; what is undone in the graph is not told."""
+        return {"kind": self.kind, "link": self.link, "classes": None if self.classes is None else list(self.classes)}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> OutputPlan:
+        """The plan that `json` wrote."""
+        return OutputPlan(data["kind"], data["link"], None if data["classes"] is None else tuple(data["classes"]))

@@ -1,0 +1,70 @@
+"""An exported file as a predictor: ONNX Runtime on raw inputs, with what the file says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.components.sources.base import Column
+from netspec.components.transforms.pipeline import Preprocess
+from netspec.data import Roots
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.export.session import feeds, session
+from netspec.graph import build
+from netspec.graph.outputs import OutputPlan
+from netspec.inference.predictor import Predictor
+from netspec.source import read_text
+from netspec.spec import read_spec
+from netspec.train.scores import probabilities
+
+Array = np.ndarray[Any, Any]
+
+
+class OnnxModel(Predictor):
+    """An .onnx file that netspec wrote."""
+
+    def __init__(self, path: str | Path, root: Path | None = None, data_root: Path | None = None) -> None:
+        self.path = Path(path)
+        self.session = session(self.path)
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        if "netspec.spec" not in metadata:
+            message = f"`{path}` was not written by netspec: its metadata has no spec"
+            raise SpecError(Diagnostic("NS603", message, help=("export it with `netspec export RUN -o FILE`",), exit_code=2))
+        spec, found = read_spec(read_text(metadata["netspec.spec"], f"{path}.json"), {})
+        program, more = build(spec) if spec else (None, ())
+        if spec is None or program is None:
+            raise SpecError((*found, *more))
+        self.spec, self.program = spec, program.bind(json.loads(metadata["netspec.lengths"]))
+        self.preprocess = Preprocess.from_json(json.loads(metadata["netspec.preprocess"]))
+        self.inputs: dict[str, dict[str, Any]] = json.loads(metadata["netspec.inputs"])
+        outputs = json.loads(metadata["netspec.outputs"])
+        self.plans = {name: OutputPlan.from_json(plan) for name, plan in outputs.items()}
+        self.roots = Roots.of(Path.cwd() / "model.onnx", root, data_root) if data_root else Roots.of(self.path, root)
+
+    def feeds(self, raw: Mapping[str, Column]) -> dict[str, Array]:
+        """What the session is fed for raw columns."""
+        return feeds(self.session, self.inputs, self.preprocess, {name: column.values for name, column in raw.items()})
+
+    def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
+        values = self.session.run(None, self.feeds(raw))
+        names = [output.name for output in self.session.get_outputs()]
+        return {name: _readable(value, self.plans[name]) for name, value in zip(names, values, strict=True)}
+
+
+def _readable(value: Array, plan: OutputPlan) -> Array:
+    """A file's output as probabilities or numbers; labels become a one for the class they name."""
+    if plan.kind == "logits":
+        return probabilities(value, plan.link)
+    if plan.kind == "log_probabilities":
+        return np.exp(value)
+    if plan.kind != "labels" or plan.classes is None:
+        return value
+    index = {name: position for position, name in enumerate(plan.classes)}
+    positions = np.asarray([index[str(name)] for name in value.reshape(-1)])
+    if plan.link == "sigmoid":
+        return positions.reshape(value.shape).astype(np.float32)
+    return np.eye(len(plan.classes), dtype=np.float32)[positions].reshape(*value.shape, len(plan.classes))

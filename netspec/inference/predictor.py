@@ -1,0 +1,139 @@
+"""What a trained run and an exported file have in common: they answer raw rows, and can be judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.components.sources.base import Column
+from netspec.components.sources.images import Images
+from netspec.components.sources.tabular import PartedFiles
+from netspec.components.transforms.pipeline import Preprocess
+from netspec.data import Part, Roots
+from netspec.data.prepare import prepare_part
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph import Program
+from netspec.graph.outputs import OutputPlan
+from netspec.spec import Spec
+from netspec.train.scores import Scorer
+
+Array = np.ndarray[Any, Any]
+BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics on a part, and for classes the confusion matrix (rows are true, columns predicted)."""
+
+    part: str
+    examples: int
+    metrics: dict[str, float]
+    confusion: Array | None = None
+    classes: tuple[str, ...] | None = None
+
+    def json(self) -> dict[str, Any]:
+        """The object that `netspec evaluate --json` prints."""
+        found: dict[str, Any] = {"metrics": self.metrics, "part": self.part, "examples": self.examples}
+        if self.confusion is not None:
+            found |= {"confusion_matrix": self.confusion.tolist(), "classes": list(self.classes or ())}
+        return found
+
+
+class Predictor(ABC):
+    """Answers raw rows. `plans` say what each output is once it is readable."""
+
+    spec: Spec
+    program: Program
+    preprocess: Preprocess
+    plans: Mapping[str, OutputPlan]
+    roots: Roots
+
+    @abstractmethod
+    def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
+        """Readable outputs, probabilities or numbers in original units, of some raw rows."""
+
+    def outputs(self, raw: Mapping[str, Column], rows: int) -> Iterator[dict[str, Array]]:
+        """Readable outputs of all rows, batch by batch."""
+        for start in range(0, rows, BATCH):
+            chosen = np.arange(start, min(start + BATCH, rows))
+            yield self.batch({name: column.take(chosen) for name, column in raw.items()})
+
+    def predict(self, raw: Mapping[str, Column]) -> dict[str, Array]:
+        """Readable outputs of all rows. Raises SpecError for missing columns and unusable values."""
+        rows = next(iter(raw.values())).rows
+        batches = list(self.outputs(raw, rows))
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+    def part(self, name: str, data: Path | None = None) -> Part:
+        """A part of the spec's own data, or with `data` all rows of that file."""
+        if data is None:
+            return prepare_part(self.spec, self.program, self.roots, self.preprocess, name)
+        return prepare_part(with_source(self.spec, data), self.program, data_roots(data), self.preprocess, "all")
+
+    def evaluate(self, part: str = "test", data: Path | None = None) -> Evaluation:
+        """The spec's metrics on a part, or on a file of the same columns. Raises SpecError."""
+        rows = self.part(part, data)
+        metrics = self.spec.train.metrics if self.spec.train else ()
+        scorer = Scorer(self.program.main, metrics, self.preprocess)
+        name, pipe = next(iter(self.preprocess.targets.items()), (None, None))
+        if name is None or pipe is None:
+            raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
+        confusion, start = _Confusion(pipe.classes), 0
+        for outputs in self.outputs(rows.raw, rows.rows):
+            size = len(next(iter(outputs.values())))
+            targets = {key: y[start : start + size] for key, y in rows.targets.items()}
+            scorer.update(outputs, targets)
+            confusion.update(outputs[name], targets[name])
+            start += size
+        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, pipe.classes)
+
+
+class _Confusion:
+    """Counts true against predicted classes; nothing where there are no classes or too many to show."""
+
+    def __init__(self, classes: tuple[str, ...] | None) -> None:
+        self.matrix = None if classes is None or len(classes) > 100 else np.zeros((len(classes), len(classes)), np.int64)
+
+    def update(self, output: Array, target: Array) -> None:
+        from netspec.components.objectives.metrics import predicted_classes
+
+        if self.matrix is not None:
+            predicted, true = predicted_classes(output, target)
+            np.add.at(self.matrix, (true, predicted), 1)
+
+
+def data_roots(data: Path) -> Roots:
+    """Roots for a file that the command line names: its own folder."""
+    folder = data.resolve().parent
+    return Roots(folder, folder)
+
+
+def with_source(spec: Spec, data: Path) -> Spec:
+    """The spec reading all its rows from another file of the same kind."""
+    assert spec.data is not None
+    source = spec.data.source
+    if isinstance(source, PartedFiles):
+        changed: Any = source.model_copy(update={"path": (data.name,), "train": None, "validation": None, "test": None})
+    elif isinstance(source, Images):
+        changed = source.model_copy(update={"path": data.name, "train": None, "validation": None, "test": None})
+    else:
+        message = f"`{source.type}` reads no file, so `--data` cannot take its place"
+        raise SpecError(Diagnostic("NS510", message, exit_code=2))
+    return replace(spec, data=spec.data.model_copy(update={"source": changed}))
+
+
+def open_predictor(path: Path, roots: Mapping[str, Path | None] | None = None) -> Predictor:
+    """A run folder or an .onnx file. Raises SpecError where it is neither."""
+    from netspec.inference.onnx import OnnxModel
+    from netspec.inference.run import Run
+
+    if path.is_file():
+        return OnnxModel(path, **(roots or {}))
+    if path.is_dir():
+        return Run(path, **(roots or {}))
+    raise SpecError(Diagnostic("NS531", f"`{path}` is neither a run folder nor an .onnx file", exit_code=2))

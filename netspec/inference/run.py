@@ -1,0 +1,71 @@
+"""A run folder as a predictor: the best weights behind the fitted preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from netspec.compile.network import Functional, Network
+from netspec.components.sources.base import Column
+from netspec.data import Roots
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph.objective import losses_by_output
+from netspec.inference.predictor import Predictor
+from netspec.train import checkpoint
+from netspec.train.folder import RunFolder
+from netspec.train.scores import output_plans, readable
+
+Array = np.ndarray[Any, Any]
+
+
+class Run(Predictor):
+    """A finished (or paused) training."""
+
+    def __init__(self, path: str | Path, root: Path | None = None, data_root: Path | None = None) -> None:
+        self.folder = RunFolder(Path(path))
+        self.manifest: Mapping[str, Any] = self.folder.read_json("manifest.json")
+        self.spec, self.program, self.preprocess = self.folder.program()
+        self.roots = self._roots(root, data_root)
+        self.losses = losses_by_output(self.spec, self.program.main)
+        self.plans = output_plans(self.program.main, self.losses, self.preprocess)
+        self.network = Functional(self.program.main)
+        self._forward = jax.jit(self._outputs)
+
+    def _roots(self, root: Path | None, data_root: Path | None) -> Roots:
+        """Where the data was when the run began, unless told otherwise."""
+        kept = self.manifest["roots"]
+        given = data_root or (Path(kept["data_root"]) if kept["data_root"] else None)
+        return Roots(Path(kept["folder"]), root or Path(kept["root"]), given and given.resolve())
+
+    @cached_property
+    def weights(self) -> dict[str, Array]:
+        """The best weights by name. Raises SpecError NS531 before the first checkpoint, NS530 for damage."""
+        saved, _ = checkpoint.load_newest(self.folder.checkpoints)
+        if saved is None:
+            raise SpecError(Diagnostic("NS531", f"`{self.folder.path}` has no checkpoint yet", help=("train it first",), exit_code=2))
+        best = {k.removeprefix("best/weights/"): v for k, v in saved.arrays.items() if k.startswith("best/weights/")}
+        if best:
+            return best
+        parts = ("ema/" if any(k.startswith("ema/") for k in saved.arrays) else "parameters/", "statistics/")
+        return {k.removeprefix(part): v for part in parts for k, v in saved.arrays.items() if k.startswith(part)}
+
+    @cached_property
+    def module(self) -> Network:
+        """The network as a flax.nnx module, in evaluation mode."""
+        return self.network.module({name: jnp.asarray(array) for name, array in self.weights.items()})
+
+    def _outputs(self, weights: dict[str, jax.Array], inputs: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
+        values, _ = self.network.values(weights, inputs)
+        return {name: values[port] for name, port in self.program.main.outputs.items()}
+
+    def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
+        values = {name: column.values for name, column in raw.items()}
+        inputs = tuple(jnp.asarray(pipe.numpy(values)) for pipe in self.preprocess.inputs.values())
+        found = self._forward(self.weights, inputs)
+        return {name: readable(np.asarray(value), self.plans[name]) for name, value in found.items()}

@@ -1,0 +1,147 @@
+"""Export and its proof: the file is written only when ONNX Runtime agrees with Flax."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.components.transforms.pipeline import Preprocess
+from netspec.data import Part
+from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.export.lower import Lowered, lower
+from netspec.export.model import Written, describe, serialized, write
+from netspec.export.session import feeds, session
+from netspec.graph import Program
+from netspec.graph.outputs import OutputPlan
+from netspec.proof.parity import Parity, Subject, prove
+from netspec.spec import Spec
+from netspec.spec.sections import ExportSection
+from netspec.tensor import DType
+
+Array = np.ndarray[Any, Any]
+SIZES = (1, 3, 64)
+_EXAMPLE_BYTES = 64_000
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A written file and its proof."""
+
+    file: Written
+    parity: Parity
+    opset_reason: str
+
+    def json(self) -> dict[str, Any]:
+        """The object that `netspec export --json` prints."""
+        return {
+            "path": str(self.file.path),
+            "bytes": self.file.bytes,
+            "opset": self.file.opset,
+            "nodes": self.file.nodes,
+            "parity": self.parity.json(),
+        }
+
+
+def export(
+    spec: Spec,
+    program: Program,
+    preprocess: Preprocess,
+    weights: Mapping[str, Array],
+    plans: Mapping[str, OutputPlan],
+    lengths: Mapping[str, int],
+    examples: Part,
+    path: Path,
+    **changes: Any,
+) -> Exported:
+    """Lower, prove and write. `changes` replace fields of the spec's export section.
+
+    Raises SpecError: NS602 for what has no ONNX form, NS601 where the file and Flax differ.
+    """
+    section = (spec.export or ExportSection()).model_copy(update={k: v for k, v in changes.items() if v is not None})
+    raw = {name: column.values for name, column in examples.raw.items()}
+    lowered = _lowered(spec, program, preprocess, weights, plans, section, raw)
+    described = replace(spec, export=section)
+    describe(lowered, described, preprocess, weights, lengths)
+    content = serialized(lowered.model)
+    chosen = _finite_rows(raw, max(SIZES))
+    subject = Subject(program.main, weights, preprocess, plans)
+    parity = prove(subject, lowered, content, chosen, SIZES)
+    parity = replace(parity, versions={name: version(name) for name in ("jax", "flax", "onnx", "onnxruntime", "numpy")})
+    report = path.with_name(path.name.removesuffix(".onnx") + ".parity.json")
+    if not parity.holds:
+        write(report, json.dumps(parity.json(), indent=1).encode())
+        write(path.with_name(path.name + ".failed"), content)
+        raise SpecError(_diverged(parity, path, report))
+    lowered.model.metadata_props["netspec.parity"] = json.dumps(parity.json())
+    content = serialized(lowered.model)
+    write(path, content)
+    write(report, json.dumps(parity.json(), indent=1).encode())
+    write(path.with_name(path.name.removesuffix(".onnx") + ".examples.npz"), _examples(lowered, content, preprocess, chosen))
+    nodes = sum(1 for _ in lowered.model.graph)
+    return Exported(Written(path, len(content), lowered.model.opset_imports[""], nodes), parity, lowered.opset_reason)
+
+
+def _lowered(
+    spec: Spec,
+    program: Program,
+    preprocess: Preprocess,
+    weights: Mapping[str, Array],
+    plans: Mapping[str, OutputPlan],
+    section: ExportSection,
+    raw: Mapping[str, Array],
+) -> Lowered:
+    dtypes = {
+        name: DType.uint8 if raw[pipe.columns[0].name].dtype == np.uint8 else DType.float32
+        for name, pipe in preprocess.inputs.items()
+        if pipe.is_array
+    }
+    try:
+        return lower(
+            program.main, weights, section, name=spec.name, preprocess=preprocess, outputs=plans, raw_dtypes=dtypes
+        )
+    except Problem as problem:
+        raise SpecError(Diagnostic(problem.code, problem.message, file=spec.document.file, path="export", help=problem.help)) from None
+
+
+def _finite_rows(raw: Mapping[str, Array], most: int) -> dict[str, Array]:
+    """The first rows; a few more or less do not matter, but they are always the same ones."""
+    return {name: column[:most] for name, column in raw.items()}
+
+
+def _diverged(parity: Parity, path: Path, report: Path) -> Diagnostic:
+    worst = max((o for o in parity.outputs.values() if not o.holds), key=lambda o: o.max_abs)
+    where = f", first at layer `{parity.diverges_at}`" if parity.diverges_at else ""
+    return Diagnostic(
+        "NS601",
+        f"the exported graph differs from the network by {worst.max_abs:.3g}, more than {worst.tolerance:.3g}{where}",
+        help=(f"details: `{report}`; the file was kept as `{path}.failed`", "this is a defect of netspec: please report it with the spec"),
+    )
+
+
+def _examples(lowered: Lowered, content: bytes, preprocess: Preprocess, raw: Mapping[str, Array]) -> bytes:
+    """A few raw rows with the file's answers, for `netspec verify`: 64 KB at most."""
+    runtime = session(content)
+    rows = len(next(iter(raw.values())))
+    for count in sorted({min(rows, size) for size in (8, 4, 2, 1)}, reverse=True):
+        fed = feeds(runtime, lowered.inputs, preprocess, {name: column[:count] for name, column in raw.items()})
+        answers = runtime.run(None, fed)
+        arrays = {f"input/{name}": _storable(array) for name, array in fed.items()}
+        arrays |= {f"output/{v.name}": _storable(np.asarray(a)) for v, a in zip(runtime.get_outputs(), answers, strict=True)}
+        stream = io.BytesIO()
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        if len(stream.getvalue()) <= _EXAMPLE_BYTES:
+            return stream.getvalue()
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _storable(array: Array) -> Array:
+    return array.astype(str) if array.dtype == object else array

@@ -1,0 +1,270 @@
+"""Parity: ONNX Runtime against Flax on real rows. Every export goes through here; no flag turns it off.
+
+The tolerance comes from the model: the same network in float64 says how much float32 loses, and the
+exported graph may lose a few times that. Rows on the edge of a step (a threshold, two classes that
+tie) are left out of what follows the step and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx_ir as ir
+
+from netspec.compile.network import Functional
+from netspec.components.transforms.pipeline import Preprocess
+from netspec.export.lower import Lowered
+from netspec.export.session import feeds, session
+from netspec.graph.ir import Graph, Port
+from netspec.graph.outputs import OutputPlan
+from netspec.train.scores import probabilities
+
+Array = np.ndarray[Any, Any]
+_FLOOR = 2e-6
+_TIMES = 10.0
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """How far one output of the file is from Flax."""
+
+    max_abs: float
+    max_rel: float
+    tolerance: float
+    compared: int
+    left_out: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two agree."""
+        return self.max_abs <= self.tolerance and self.compared > 0
+
+    def json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**vars(self), "holds": self.holds}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The whole comparison; `diverges_at` is the first layer that differs."""
+
+    outputs: Mapping[str, OutputParity]
+    sizes: Sequence[int]
+    rows: int
+    diverges_at: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every output agrees."""
+        return all(output.holds for output in self.outputs.values())
+
+    def json(self) -> dict[str, Any]:
+        """What stands in `model.parity.json`."""
+        return {
+            "holds": self.holds,
+            "outputs": {name: output.json() for name, output in self.outputs.items()},
+            "batch_sizes": list(self.sizes),
+            "rows": self.rows,
+            "diverges_at": self.diverges_at,
+            "versions": dict(self.versions),
+        }
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: a graph with its weights, and the file's preprocessing and output plans."""
+
+    graph: Graph
+    weights: Mapping[str, Array]
+    preprocess: Preprocess
+    plans: Mapping[str, OutputPlan]
+
+    def prepared(self, raw: Mapping[str, Array]) -> tuple[Array, ...]:
+        """The network's inputs for raw columns."""
+        return tuple(pipe.numpy(raw) for pipe in self.preprocess.inputs.values())
+
+
+def prove(subject: Subject, lowered: Lowered, content: bytes, raw: Mapping[str, Array], sizes: Sequence[int]) -> Parity:
+    """Compare the file's bytes with Flax on raw rows, at each of the batch sizes."""
+    runtime = session(content)
+    names = [value.name for value in runtime.get_outputs()]
+    rows = len(next(iter(raw.values())))
+    found: dict[str, list[OutputParity]] = {name: [] for name in names}
+    reference = reference_outputs(subject, lowered, raw)
+    for size in sizes:
+        part = {name: column[:size] for name, column in raw.items()}
+        answers = runtime.run(None, feeds(runtime, lowered.inputs, subject.preprocess, part))
+        for name, answer in zip(names, answers, strict=True):
+            found[name].append(_compare(np.asarray(answer), reference[name].first(size)))
+    outputs = {name: _worst(each) for name, each in found.items()}
+    parity = Parity(outputs, [min(size, rows) for size in sizes], rows)
+    if parity.holds:
+        return parity
+    return Parity(outputs, parity.sizes, rows, first_divergence(subject, lowered, raw))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an output ought to be, how much it may differ, and which rows can be compared."""
+
+    value: Array
+    tolerance: float
+    comparable: Array
+
+    def first(self, rows: int) -> Reference:
+        """Only the first rows: at inference each row is answered by itself."""
+        return Reference(self.value[:rows], self.tolerance, self.comparable[:rows])
+
+
+def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Array]) -> dict[str, Reference]:
+    """Flax' outputs in the file's form, with a tolerance that float64 gives."""
+    inputs = subject.prepared(raw)
+    single = port_values(subject, inputs, np.float32)
+    with jax.enable_x64(True):
+        double = port_values(subject, inputs, np.float64)
+    steady = _steady_rows(subject.graph, single, double)
+    found = {}
+    for name, port in subject.graph.outputs.items():
+        before, after = subject.plans[name], lowered.outputs[name]
+        value, wide = finished(single[port], before, after.kind), finished(double[port], before, after.kind)
+        if after.kind == "labels":
+            sure = steady & _sure_rows(single[port], after)
+            found[name] = Reference(_texts(value, after), 0.0, sure)
+            continue
+        lost = float(np.abs(value[steady] - wide[steady]).max(initial=0.0))
+        scale = float(np.abs(wide[steady]).max(initial=1.0))
+        found[name] = Reference(value, _TIMES * lost + _FLOOR * max(scale, 1.0), steady)
+    return found
+
+
+def port_values(subject: Subject, inputs: tuple[Array, ...], dtype: Any) -> dict[Port, Array]:
+    """Every port's value at inference, computed in `dtype`."""
+    network = Functional(subject.graph)
+    weights = {name: jnp.asarray(array, dtype) for name, array in subject.weights.items()}
+    given = tuple(jnp.asarray(x, dtype if x.dtype.kind == "f" else x.dtype) for x in inputs)
+    values, _ = jax.jit(network.values)(weights, given)
+    return {port: np.asarray(value) for port, value in values.items()}
+
+
+def _steady_rows(graph: Graph, single: Mapping[Port, Array], double: Mapping[Port, Array]) -> Array:
+    """Rows in which no step (a threshold) is so near that float32 could fall on the other side."""
+    rows = len(next(iter(single.values())))
+    steady = np.ones(rows, bool)
+    for node in graph.nodes:
+        if node.op.discontinuous:
+            before = node.inputs[0]
+            margin = np.abs(double[before] - getattr(node.op, "threshold", 0.0)).reshape(rows, -1).min(axis=1)
+            lost = np.abs(single[before] - double[before]).max(initial=0.0)
+            steady &= margin > _TIMES * lost + _FLOOR
+    return steady
+
+
+def finished(value: Array, plan: OutputPlan, kind: str) -> Array:
+    """A network output in the form `kind` that the file gives."""
+    for step in reversed(plan.inverse):
+        value = step.transform.inverse(step.state, value)
+    if kind == plan.kind:
+        return value
+    chances = np.exp(value) if plan.kind == "log_probabilities" else value
+    if plan.kind == "logits":
+        chances = probabilities(value, plan.link)
+    if kind != "labels":
+        return chances
+    return chances.argmax(-1) if plan.link == "softmax" else (chances >= 0.5).astype(np.int64)
+
+
+def _sure_rows(logits: Array, plan: OutputPlan) -> Array:
+    """Rows whose best class leads by more than rounding."""
+    flat = logits.reshape(len(logits), -1, logits.shape[-1]).astype(np.float64)
+    if plan.link == "sigmoid":
+        return np.abs(flat).min(axis=(1, 2)) > 1e-4
+    ordered = np.sort(flat, axis=-1)
+    return (ordered[..., -1] - ordered[..., -2]).min(axis=1) > 1e-4
+
+
+def _texts(ids: Array, plan: OutputPlan) -> Array:
+    return ids if plan.classes is None else np.asarray(plan.classes, dtype=object)[ids]
+
+
+def _compare(answer: Array, reference: Reference) -> OutputParity:
+    kept = reference.comparable
+    left_out = int((~kept).sum())
+    expected = reference.value
+    if answer.shape != expected.shape and answer.ndim == expected.ndim > 2:
+        answer = np.moveaxis(answer, 1, -1)
+    if answer.shape != expected.shape:
+        return OutputParity(float("inf"), float("inf"), reference.tolerance, 0, left_out)
+    a, b = answer[kept], expected[kept]
+    if answer.dtype == object or expected.dtype == object:
+        wrong = float((a.astype(str) != b.astype(str)).sum())
+        return OutputParity(wrong, wrong, 0.0, int(kept.sum()), left_out)
+    difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    if not np.isfinite(difference).all():
+        return OutputParity(float("inf"), float("inf"), reference.tolerance, int(kept.sum()), left_out)
+    relative = difference / np.maximum(np.abs(b), 1e-12)
+    return OutputParity(
+        float(difference.max(initial=0.0)),
+        float(relative[np.abs(b) > 1e-3].max(initial=0.0)),
+        reference.tolerance,
+        int(kept.sum()),
+        left_out,
+    )
+
+
+def _worst(each: Sequence[OutputParity]) -> OutputParity:
+    """The comparison that comes nearest to failing, with all rows counted."""
+    worst = max(each, key=lambda p: (not p.holds and p.compared > 0, p.max_abs / max(p.tolerance, 1e-30)))
+    return OutputParity(
+        worst.max_abs, worst.max_rel, worst.tolerance, sum(p.compared for p in each), sum(p.left_out for p in each)
+    )
+
+
+def first_divergence(subject: Subject, lowered: Lowered, raw: Mapping[str, Array]) -> str | None:
+    """The first layer whose value differs, found by making every layer's value an output."""
+    model = ir.from_proto(ir.to_proto(lowered.model))
+    produced = {value.name: value for node in model.graph for value in node.outputs}
+    shown = {port: v for port, v in lowered.values.items() if v.value.name in produced}
+    for emitted in shown.values():
+        value = produced[emitted.value.name]
+        if value not in model.graph.outputs:
+            model.graph.outputs.append(value)
+    inferred = ir.to_proto(model)
+    runtime = session(_with_types(inferred))
+    answers = dict(
+        zip([v.name for v in runtime.get_outputs()], runtime.run(None, feeds(runtime, lowered.inputs, subject.preprocess, raw)), strict=True)
+    )
+    inputs = subject.prepared(raw)
+    single = port_values(subject, inputs, np.float32)
+    with jax.enable_x64(True):
+        double = port_values(subject, inputs, np.float64)
+    for port, emitted in shown.items():
+        answer = answers[emitted.value.name]
+        if emitted.layout == "channels_first" and answer.ndim > 2:
+            answer = np.moveaxis(answer, 1, -1)
+        lost = np.abs(single[port] - double[port]).max(initial=0.0)
+        allowed = _TIMES * lost + _FLOOR * max(float(np.abs(double[port]).max(initial=1.0)), 1.0)
+        if isinstance(emitted.layout, str) and answer.shape == single[port].shape and answer.dtype.kind == "f":
+            if not np.abs(answer - single[port]).max(initial=0.0) <= allowed:
+                return port.node
+        elif isinstance(emitted.layout, str) and answer.shape != single[port].shape and port not in subject.graph.outputs.values():
+            return port.node
+    return next(iter(subject.graph.outputs.values())).node
+
+
+def _with_types(proto: Any) -> bytes:
+    """Outputs that were inner values get their types from ONNX's inference."""
+    import onnx
+
+    inferred = onnx.shape_inference.infer_shapes(proto)
+    types = {value.name: value for value in inferred.graph.value_info}
+    for output in inferred.graph.output:
+        if not output.type.WhichOneof("value") and output.name in types:
+            output.CopyFrom(types[output.name])
+    content: bytes = inferred.SerializeToString()
+    return content
