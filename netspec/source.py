@@ -294,7 +294,7 @@ def _explain_syntax(problem: str, text: str, line: int, column: int) -> tuple[st
             name = bare[1]
             return "NS106", f"`{name}` needs a colon before its siblings", (f"write `- {name}:` on line {line - 1}",)
         return "NS106", "a `:` stands where no key can be", ("quote the text if the colon belongs to it",)
-    if "alphabetic or numeric character" in problem or re.search(r":\s+[*?&!%@`](\s|$)", here):
+    if "alphabetic or numeric character" in problem or re.search(r":\s+[*?&!%@`]([\s,}\]]|$)", here):
         sign = re.search(r"[:\[,]\s*([*?&!%@`])", here)
         shown = sign[1] if sign else "it"
         return "NS108", f"`{shown}` has a meaning of its own in YAML", (f'quote it: "{shown}"',)

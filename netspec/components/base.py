@@ -65,7 +65,7 @@ def one_of(catalogue: Callable[[], Mapping[str, type[C]]], kind: str) -> Any:
     def choose(value: object) -> object:
         return value if isinstance(value, Component) else choose_component(catalogue(), kind, value)
 
-    return Annotated[Any, BeforeValidator(choose), _CatalogueSchema(catalogue, kind)]
+    return Annotated[Any, BeforeValidator(choose), CatalogueSchema(catalogue, kind)]
 
 
 def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object) -> C:
@@ -87,7 +87,7 @@ def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object)
         raise PydanticCustomError(
             "ns206",
             "unknown {kind} `{name}`",
-            {"kind": kind, "name": name, "help": suggest(name, catalogue), "at_key": True},
+            {"kind": kind, "name": name, "help": suggest(name, catalogue), **({} if isinstance(value, str) else {"below": name})},
         )
     component = catalogue[name]
     try:
@@ -97,7 +97,7 @@ def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object)
         raise PydanticCustomError(error.type, error.message(), {**(error.context or {}), "below": name}) from None
 
 
-class _CatalogueSchema:
+class CatalogueSchema:
     """Says for the JSON Schema which names a field accepts."""
 
     def __init__(self, catalogue: Callable[[], Mapping[str, type[Component]]], kind: str) -> None:

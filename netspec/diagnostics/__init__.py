@@ -13,7 +13,7 @@ from netspec.diagnostics.model import (
     in_order,
     placed,
 )
-from netspec.diagnostics.suggest import suggest
+from netspec.diagnostics.suggest import closest, suggest
 
 __all__ = [
     "Diagnostic",
@@ -25,6 +25,7 @@ __all__ = [
     "Span",
     "SpecError",
     "as_warning",
+    "closest",
     "in_order",
     "placed",
     "suggest",

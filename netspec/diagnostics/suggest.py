@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
 FOREIGN_WORDS: dict[str, str] = {
     "out_channels": "filters",
@@ -151,15 +151,35 @@ FOREIGN_WORDS: dict[str, str] = {
 def suggest(word: object, valid: Iterable[str], *, list_up_to: int = 12) -> str:
     """A help line for `word` where one of `valid` was due: the likely one, or all if few; else ''."""
     names = sorted(set(valid))
-    text = str(word)
-    foreign = FOREIGN_WORDS.get(text) or FOREIGN_WORDS.get(text.lower())
-    if foreign in names:
-        return f"did you mean `{foreign}`?"
-    folded = {name.replace("_", ""): name for name in names}
-    plain = text.lower().replace("_", "").replace("-", "")
-    close = [folded[plain]] if plain in folded else get_close_matches(text.lower(), names, n=1, cutoff=0.7)
-    if close:
-        return f"did you mean `{close[0]}`?"
+    likely = closest(str(word), names)
+    if likely:
+        return f"did you mean `{likely}`?"
     if 0 < len(names) <= list_up_to:
         return "write one of " + ", ".join(f"`{name}`" for name in names)
     return ""
+
+
+def closest(word: str, names: Iterable[str]) -> str:
+    """The name that `word` was most likely meant to be; '' where none is close."""
+    names = sorted(set(names))
+    foreign = FOREIGN_WORDS.get(word) or FOREIGN_WORDS.get(word.lower())
+    if foreign in names:
+        return foreign
+    plain = word.lower().replace("-", "_")
+    # Shorter names win ties: `kernal` is nearer to `kernel_size` than to `kernel_regularizer`.
+    ranked = sorted((-_closeness(plain, name), len(name), name) for name in names)
+    return ranked[0][2] if ranked and -ranked[0][0] >= _CLOSE else ""
+
+
+_CLOSE = 0.72
+
+
+def _closeness(word: str, name: str) -> float:
+    """How alike two words are, from 0 to 1; a word may also be meant for one part of a longer name."""
+    squeezed = word.replace("_", "")
+    if squeezed == name.replace("_", ""):
+        return 1.0
+    whole = SequenceMatcher(None, word, name).ratio()
+    if len(squeezed) < 4 or "_" in word:
+        return whole
+    return max(whole, *(0.98 * SequenceMatcher(None, word, part).ratio() for part in name.split("_")))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from netspec.components.layers import LAYERS, KernelLayer, Layer, Merge
+from netspec.components.layers import LAYERS, KernelLayer, Layer
 from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, suggest
 from netspec.graph.ir import Graph, Node, Port, Program
 from netspec.spec.items import Item, LayerItem, Origin, ParallelItem, ResidualItem
@@ -188,8 +188,8 @@ class _Builder:
                 self.reader.report("NS306", "there is nothing above this layer", item.origin.path, key=True, help=f"add `from:` with one of {names}")
             return None if above is None else (above,)
         at = (*item.origin.path[:-1], "from")
-        if isinstance(item, LayerItem) and (item.layer is None or isinstance(item.layer, Merge)):
-            at = item.origin.path
+        if at not in self.spec.document.spans.values:
+            at = item.origin.path  # a merging layer's inputs are its value
         return tuple(self._resolve(name, scope, above, at) for name in item.sources)
 
     def _resolve(self, name: str, scope: Scope, above: Port | None, at: Path) -> Port:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from netspec.components.base import Component, choose_component, describe
-from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, placed, suggest
+from netspec.components.base import CatalogueSchema, Component, choose_component, describe
+from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, closest, placed, suggest
 from netspec.source import Document, Plain
 from netspec.spec.variables import Variables, substitute
 
@@ -98,25 +99,30 @@ class Reader:
         return None
 
     def validation_error(self, error: ValidationError, model: type[BaseModel], value: object, at: Path) -> None:
-        """Every problem that Pydantic found."""
-        for details in error.errors(include_url=False):
-            self._report_details(details, model, value, at)
+        """Every problem that Pydantic found; a misspelt field is told once, not as missing too."""
+        details = error.errors(include_url=False)
+        missing = {d["loc"] for d in details if d["type"] == "missing"}
+        unknown = [d for d in details if d["type"] == "extra_forbidden"]
+        meant = {(*d["loc"][:-1], closest(str(d["loc"][-1]), _fields_at(model, d["loc"], value))) for d in unknown}
+        for d in details:
+            if not (d["type"] == "missing" and d["loc"] in meant & missing):
+                self._report_details(d, model, value, at)
 
     def _report_details(self, details: ErrorDetails, model: type[BaseModel] | None, value: object, at: Path) -> None:
         loc, owner = _through_choices(details["loc"], value)
         place = (*at, *loc)
         context: dict[str, Any] = details.get("ctx", {})
         kind, name = details["type"], str(loc[-1]) if loc else ""
-        where = owner or (getattr(model, "type", "") if model else "")
-        title = f"`{where}`" if where else "this section"
+        where = owner or (getattr(model, "type", "") if model and len(details["loc"]) == 1 else "")
+        title = f"`{where}`" if where else f"`{loc[-2]}`" if len(loc) > 1 else f"`{at[-1]}`" if at else "the spec"
         if kind == "extra_forbidden":
-            fields = _fields_at(model, details["loc"])
-            self.report("NS203", f"unknown field `{name}` for {title}", place, key=True, help=suggest(name, fields), caption="not a field here")
+            help = suggest(name, _fields_at(model, details["loc"], value))
+            self.report("NS203", f"unknown field `{name}` for {title}", place, key=True, help=help, caption=f"not a field of {title}")
         elif kind == "missing":
             self.report("NS202", f"{title} needs `{name}`", place[:-1], key=True, caption=f"`{name}` is missing")
         elif kind.startswith("ns"):
-            help = str(context.get("help", ""))
-            self.report(kind.upper(), details["msg"], place, help=help, key=bool(context.get("at_key")))
+            below = (str(context["below"]),) if "below" in context else ()
+            self.report(kind.upper(), details["msg"], (*place, *below), help=str(context.get("help", "")), key=bool(below))
         elif kind == "literal_error":
             choices = str(context.get("expected", "")).replace("'", "`")
             self.report("NS205", f"`{name}` cannot be {describe(details['input'])}", place, help=f"write {choices}")
@@ -171,14 +177,54 @@ def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, s
     return tuple(path), owner
 
 
-def _fields_at(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
+def _fields_at(model: type[BaseModel] | None, loc: tuple[int | str, ...], value: object) -> list[str]:
     """The field names that were valid where an unknown one stood."""
     for step in loc[:-1]:
-        field = model.model_fields.get(str(step)) if model else None
-        annotation = field.annotation if field else None
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-    return list(model.model_fields) if model else []
+        field = _field(model, str(step))
+        value = _inside(value, step)
+        if field is None:
+            if isinstance(step, int):
+                continue
+            return []
+        catalogue = _catalogue_of(field)
+        if catalogue is not None:
+            chosen = value if isinstance(value, list) and isinstance(loc[-2], int) else None
+            value = _inside(chosen, loc[-2]) if chosen is not None else value
+            name = next(iter(value), "") if isinstance(value, Mapping) else ""
+            model = catalogue.get(str(name))
+            value = _inside(value, name)
+        else:
+            candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+            model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+    return [info.alias or name for name, info in model.model_fields.items()] if model else []
+
+
+def _field(model: type[BaseModel] | None, name: str) -> FieldInfo | None:
+    if model is None:
+        return None
+    return next((info for key, info in model.model_fields.items() if name in (key, info.alias)), None)
+
+
+def _inside(value: object, step: object) -> object:
+    if isinstance(value, Mapping):
+        return value.get(step)
+    if isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
+        return value[step]
+    return None
+
+
+def _catalogue_of(annotation: object) -> Mapping[str, type[Component]] | None:
+    """The catalogue that a field's annotation chooses from, however deep it stands in the annotation."""
+    parts = [*getattr(annotation, "metadata", ()), *getattr(annotation, "__metadata__", ())]
+    for part in parts:
+        if isinstance(part, CatalogueSchema):
+            return part.catalogue()
+    inner = [getattr(annotation, "annotation", None), *getattr(annotation, "__args__", ())]
+    for each in inner:
+        found = _catalogue_of(each) if each is not None else None
+        if found is not None:
+            return found
+    return None
 
 
 def dotted(path: Path) -> str:

@@ -1,0 +1,96 @@
+"""The Python API. Frameworks are imported inside the functions that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec import validate as validation
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.source import Plain, read_file
+from netspec.spec import Spec
+from netspec.spec import load as _load
+
+if TYPE_CHECKING:
+    from netspec.compile.network import Network
+    from netspec.inference import Evaluation, Run
+    from netspec.proof import Exported
+
+
+def load(path: str | Path, *, set: Mapping[str, Plain] | None = None) -> Spec:
+    """The spec in a YAML or JSON file. Raises SpecError with every problem of reading it."""
+    return _load(path, set=set)
+
+
+def validate(path: str | Path, *, set: Mapping[str, Plain] | None = None) -> tuple[Diagnostic, ...]:
+    """Every problem of a spec, without training it; an empty tuple where all is well."""
+    try:
+        return validation.checked(read_file(Path(path)), set).diagnostics
+    except SpecError as error:
+        return error.diagnostics
+
+
+def compile(spec: Spec | str | Path, *, dims: Mapping[str, int] | None = None, seed: int = 0) -> Network:
+    """The spec as a `flax.nnx.Module` with fresh weights.
+
+    `dims` binds named sizes that weights depend on. Call it with one array [batch, ...] an input.
+    Raises SpecError.
+    """
+    from netspec.compile.network import Network
+    from netspec.train.start import bind
+
+    _, program = _required(spec, None)
+    return Network(bind(program, dims or {}).main, seed)
+
+
+def train(
+    spec: Spec | str | Path,
+    *,
+    set: Mapping[str, Plain] | None = None,
+    run: str | Path | None = None,
+    runs: str | Path | None = None,
+    data_root: str | Path | None = None,
+    resume: bool = False,
+) -> Run:
+    """Train a spec, and return the run with its best weights. Raises SpecError."""
+    from netspec.data import Roots
+    from netspec.inference import Run
+    from netspec.train import train as start
+
+    checked, program = _required(spec, set)
+    roots = Roots.of(checked.document.file, None, data_root and Path(data_root), runs and Path(runs))  # type: ignore[arg-type]
+    folder, _ = start(checked, program, roots, run=Path(run) if run else None, resume=resume)
+    return Run(folder.path)
+
+
+def evaluate(run: Run | str | Path, *, part: str = "test", data: str | Path | None = None) -> Evaluation:
+    """Metrics of a run, or of an .onnx file, on a part of its data or on a file. Raises SpecError."""
+    return _predictor(run).evaluate(part, Path(data) if data else None)
+
+
+def predict(run: Run | str | Path, rows: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Readable outputs for raw columns: probabilities, or numbers in the target's units. Raises SpecError."""
+    from netspec.inference.rows import columns_of
+
+    predictor = _predictor(run)
+    return predictor.predict(columns_of(predictor.preprocess, rows))
+
+
+def export(run: Run | str | Path, path: str | Path, **changes: Any) -> Exported:
+    """Write a run as an ONNX file, proven equal to it. `changes` replace fields of `export:`. Raises SpecError."""
+    from netspec.inference import Run
+    from netspec.proof.run import export_run
+
+    return export_run(run if isinstance(run, Run) else Run(run), Path(path), **changes)
+
+
+def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple[Spec, Any]:
+    document = spec.document if isinstance(spec, Spec) else read_file(Path(spec))
+    return validation.required(document, set)
+
+
+def _predictor(run: Any) -> Any:
+    from netspec.inference import Predictor, open_predictor
+
+    return run if isinstance(run, Predictor) else open_predictor(Path(run))

@@ -1,0 +1,70 @@
+"""Settings that must be made before jax is imported. Only the command makes them; `import netspec` never does."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from netspec.diagnostics import Diagnostic, SpecError
+
+# A lone convolution runs on one thread in these versions of XLA's CPU backend; the flag restores the
+# others. XLA aborts on flags that it does not know, so it is set for versions it was tried on only.
+_CONVOLUTION_FLAG = "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
+_TRIED_ON = frozenset({"0.10.2"})
+_PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "cuda": "cuda", "tpu": "tpu"}
+_CACHE_BYTES = 1 << 30
+
+
+def prepare_jax(device: str | None = None) -> None:
+    """Choose the device, set XLA's flags and the compilation cache. Raises SpecError NS535, NS205."""
+    if device is not None and device not in _PLATFORMS:
+        raise SpecError(Diagnostic("NS205", f"unknown device `{device}`", help=("write one of cpu, gpu, tpu",), exit_code=2))
+    if device is not None:
+        os.environ["JAX_PLATFORMS"] = _PLATFORMS[device]
+    _set_flags(device)
+    import jax
+
+    if device is not None:
+        _check_device(device)
+    jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    jax.config.update("jax_compilation_cache_max_size", _CACHE_BYTES)
+
+
+def _set_flags(device: str | None) -> None:
+    flags = os.environ.get("XLA_FLAGS", "")
+    if device in (None, "cpu") and version("jaxlib") in _TRIED_ON and "xla_cpu_experimental_ynn_fusion_type" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_CONVOLUTION_FLAG}".strip()
+
+
+def _check_device(device: str) -> None:
+    import jax
+
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        message = f"there is no {device} here"
+        reason = str(error).splitlines()[0]
+        raise SpecError(Diagnostic("NS535", message, help=(reason, "`netspec doctor` shows the devices"), exit_code=4)) from None
+
+
+def _cache_folder() -> Path:
+    """A folder of ours alone, for it holds executables; apart for each kind of processor."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "netspec" / "xla"
+    folder = base / _processor()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _processor() -> str:
+    import hashlib
+    import platform
+
+    try:
+        text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+        kept = [line for line in text.splitlines() if line.startswith(("model name", "flags"))]
+    except OSError:
+        kept = [platform.processor(), platform.machine()]
+    return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]

@@ -1,0 +1,70 @@
+"""`netspec export` and `netspec verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netspec.cli.environment import prepare_jax
+from netspec.cli.output import AsJson, DataRoot, Root, print_diagnostics, print_json
+from netspec.diagnostics import Diagnostic, SpecError
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = Path("model.onnx"),
+    opset: Annotated[int | None, typer.Option("--opset", min=18, max=23, help="ONNX opset, 18 to 23.")] = None,
+    inputs: Annotated[str | None, typer.Option("--inputs", metavar="raw|prepared", help="With or without preprocessing in the graph.")] = None,
+    outputs: Annotated[str | None, typer.Option("--outputs", metavar="as_spec|probabilities|labels", help="What the graph gives.")] = None,
+    json: AsJson = False,
+    root: Root = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Write a run as ONNX, preprocessing inside, proven equal to the network on real examples."""
+    _check("--inputs", inputs, ("raw", "prepared"))
+    _check("--outputs", outputs, ("as_spec", "probabilities", "labels"))
+    prepare_jax("cpu")
+    from netspec.inference import Run
+    from netspec.proof.run import export_run
+    from netspec.report.promises import broken_size
+    from netspec.report.table import size
+
+    opened = Run(run, root, data_root)
+    exported = export_run(opened, output, opset=opset, inputs=inputs, outputs=outputs)
+    if json:
+        print_json(exported.json())
+    else:
+        worst = max(each.max_abs for each in exported.parity.outputs.values())
+        sys.stdout.write(f"{exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}   {exported.file.nodes} nodes\n")
+        sys.stdout.write(f"proven: ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples\n")
+        if exported.opset_reason:
+            sys.stdout.write(f"the opset was raised: {exported.opset_reason}\n")
+    broken = tuple(broken_size(opened.spec, exported.file.bytes))
+    if broken:
+        print_diagnostics(broken, stream=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _check(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        raise SpecError(Diagnostic("NS205", f"`{option}` cannot be `{value}`", help=(f"write one of {', '.join(allowed)}",), exit_code=2))
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="An exported file.")],
+    json: AsJson = False,
+) -> None:
+    """Check an exported file on its own: ONNX's checker, its metadata, its stored examples."""
+    from netspec.export.verify import verify as check
+
+    result = check(model)
+    if json:
+        print_json(result)
+        return
+    sys.stdout.write(f"{model}: sound\n")
+    for key, value in result.items():
+        if key != "path":
+            sys.stdout.write(f"  {key:<12}{value}\n")

@@ -1,0 +1,70 @@
+"""The `netspec` command: one function a verb, heavy imports inside the functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+from netspec.cli import compile, doctor, evaluate, explain, export, show, train, validate
+from netspec.cli.output import print_diagnostics
+from netspec.diagnostics import Diagnostic, SpecError
+
+_HELP = """Declarative neural networks: validate, train with JAX, ship as a proven ONNX file.
+
+Exit codes: 0 fine; 1 the spec, a promise or parity is wrong; 2 usage or I/O; 3 a bug of netspec;
+4 the environment (device, lock, permission); 5 storage or a damaged checkpoint; 6 training diverged;
+130 and 143 signals.
+"""
+
+app = typer.Typer(
+    help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+app.command("validate")(validate.validate)
+app.command("show")(show.show)
+app.command("explain")(explain.explain)
+app.command("compile")(compile.compile)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(evaluate.predict)
+app.command("export")(export.export)
+app.command("verify")(export.verify)
+app.command("doctor")(doctor.doctor)
+
+
+def run() -> None:
+    """The entry point: every failure becomes a diagnostic and an exit code, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except SpecError as error:
+        print_diagnostics(error.diagnostics, stream=sys.stderr)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "netspec":
+            raise
+        help = ("install it with `pip install 'netspec-compiler[all]'`", "`netspec doctor` shows what is there")
+        print_diagnostics((Diagnostic("NS536", f"the package `{error.name}` is not installed", help=help),), stream=sys.stderr)
+        sys.exit(4)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours is told, not thrown at the user
+        if os.environ.get("NETSPEC_DEBUG"):
+            raise
+        sys.exit(_defect(error))
+
+
+def _defect(error: Exception) -> int:
+    """Write what happened to a file that can be sent along with a report."""
+    with tempfile.NamedTemporaryFile("w", prefix="netspec-", suffix=".log", delete=False) as log:
+        traceback.print_exception(error, file=log)
+    message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    help = (f"this is a defect of netspec: please report it with `{Path(log.name)}` and the spec",)
+    print_diagnostics((Diagnostic("NS901", message, help=help),), stream=sys.stderr)
+    return 3

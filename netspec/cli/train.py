@@ -1,0 +1,77 @@
+"""`netspec train`: train, judge the test part, and where the spec says so, export and prove."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netspec.cli.environment import prepare_jax
+from netspec.cli.output import DataRoot, Device, Dims, Root, Settings, SpecPath, dims, print_diagnostics, settings
+from netspec.diagnostics import Severity
+from netspec.source import read_file
+from netspec.validate import required
+
+
+def train(
+    spec: SpecPath,
+    run: Annotated[Path | None, typer.Option("--run", metavar="DIR", help="The run folder itself; by default runs/NAME/TIME.")] = None,
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")] = Path("runs"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with `--run`, or with the newest run of that name.")] = False,
+    stop_after: Annotated[int | None, typer.Option("--stop-after", metavar="EPOCHS", min=1, help="Pause after so many epochs.")] = None,
+    allow_change: Annotated[list[str] | None, typer.Option("--allow-change", metavar="PATH", help="A field that may differ on `--resume`.")] = None,
+    set_: Settings = None,
+    dim: Dims = None,
+    root: Root = None,
+    data_root: DataRoot = None,
+    device: Device = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
+) -> None:
+    """Train a network; ends with its test score and, with an `export` section, a proven ONNX file."""
+    checked, program = required(read_file(spec), settings(set_))
+    _warn(checked, program)
+    prepare_jax(device)
+    from netspec.data import Roots
+    from netspec.report.training import Display
+    from netspec.train import Interrupted
+    from netspec.train import train as start
+
+    display = Display(sys.stdout, quiet=quiet)
+    roots = Roots.of(spec, root, data_root, runs)
+    try:
+        with display:
+            folder, outcome = start(
+                checked,
+                program,
+                roots,
+                run=run,
+                resume=resume,
+                stop_after=stop_after,
+                lengths=dims(dim),
+                allow_change=allow_change or (),
+                watcher=display,
+            )
+    except Interrupted as stop:
+        sys.stderr.write(f"stopped by {stop}; the state is saved: go on with `netspec train {spec} --resume`\n")
+        raise typer.Exit(stop.exit_code) from None
+    if outcome.ended == "paused":
+        display.line(f"paused after epoch {outcome.progress.epoch}: {folder.path}")
+        display.line(f"go on with `netspec train {spec} --resume --run {folder.path}`")
+        return
+    from netspec.report.finish import finish
+
+    broken = finish(folder, display, root=root, data_root=data_root)
+    if broken:
+        print_diagnostics(broken, stream=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _warn(checked: object, program: object) -> None:
+    """Warnings of the static checks, before the work begins."""
+    from netspec.graph.checks import check
+
+    found = [d for d in check(checked, program) if d.severity is not Severity.error]  # type: ignore[arg-type]
+    if found:
+        print_diagnostics(found, stream=sys.stderr)

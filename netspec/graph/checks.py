@@ -1,0 +1,162 @@
+"""What `validate` can say beyond shapes: objectives that do not fit, promises broken, likely mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from netspec.components.layers.core import Dense
+from netspec.components.sources.images import Idx, Images
+from netspec.components.sources.tabular import Csv, Sklearn
+from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
+from netspec.graph.costs import training_memory
+from netspec.graph.ir import Graph, Program
+from netspec.graph.objective import losses_by_output
+from netspec.spec.load import Spec
+from netspec.spec.reader import Reader
+from netspec.spec.sections import Bound
+from netspec.tensor import Dim, Formula, TensorType
+
+SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
+"""Sources whose target is one value a row."""
+
+
+def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
+    """Every static check of a spec whose graph stands."""
+    checker = _Checker(spec, program.main)
+    checker.objectives()
+    checker.data()
+    checker.promises()
+    return tuple(checker.reader.diagnostics)
+
+
+class _Checker:
+    def __init__(self, spec: Spec, graph: Graph) -> None:
+        self.spec, self.graph, self.reader = spec, graph, Reader(spec.document)
+
+    def objectives(self) -> None:
+        """Losses, metrics and what is monitored."""
+        train = self.spec.train
+        if train is None:
+            return
+        if isinstance(train.loss, Mapping):
+            for name in train.loss.keys() - self.graph.outputs.keys():
+                self.reader.report("NS303", f"the model has no output `{name}`", ("train", "loss", name), key=True, help=suggest(name, self.graph.outputs))
+        elif len(self.graph.outputs) > 1:
+            names = ", ".join(f"`{name}`" for name in self.graph.outputs)
+            self.reader.report("NS505", f"there are several outputs ({names}), but one loss", ("train", "loss"), help="write `loss: {name: ...}`")
+            return
+        for output, loss in losses_by_output(self.spec, self.graph).items():
+            at: Path = ("train", "loss", output) if isinstance(train.loss, Mapping) else ("train", "loss")
+            type = self.graph.output_types[output]
+            if loss.target == "classes" and type.rank > 1 and self._scalar_target():
+                self._acts_on_last_axis(output, type, loss.type)
+                continue
+            self._guarded(lambda loss=loss, type=type: loss.check(type), at)
+        self._monitor()
+
+    def _scalar_target(self) -> bool:
+        return self.spec.data is not None and isinstance(self.spec.data.source, SCALAR_TARGETS)
+
+    def _acts_on_last_axis(self, output: str, type: TensorType, loss: str) -> None:
+        """An image where one vector of classes was due: nearly always a flatten that is missing."""
+        node = self.graph.node.get(self.graph.outputs[output].node)
+        while node is not None and not isinstance(node.op, Dense) and node.op.elementwise:
+            node = self.graph.node.get(node.inputs[0].node)
+        at = node.origin.path if node else ("model",)
+        acts = node is not None and isinstance(node.op, Dense)
+        message = "`dense` would act on the last axis of an image" if acts else f"the output {type} is not one vector of classes"
+        self.reader.report(
+            "NS401",
+            message,
+            at,
+            key=True,
+            caption=f"gives {type}, but `loss: {loss}` needs [classes]",
+            help="add `- flatten` or `- global_avg_pool` above this line" if acts else "end with `- global_avg_pool` or `- flatten`, and `- dense: classes`",
+        )
+
+    def _guarded(self, work: Callable[[], None], at: Path) -> None:
+        try:
+            work()
+        except Problem as problem:
+            self.reader.problem(problem, at)
+
+    def _monitor(self) -> None:
+        train = self.spec.train
+        if train is None or train.early_stopping is None:
+            return
+        monitor = train.early_stopping.monitor
+        parts = ["train_loss"]
+        if self._validates():
+            parts += ["validation_loss", *self._metric_names("validation")]
+        if monitor not in parts:
+            at: Path = ("train", "early_stopping", "monitor")
+            help = suggest(monitor, parts)
+            if monitor.startswith("validation") and not self._validates():
+                help = "add `split: {validation: 0.15}` to `data`"
+            self.reader.report("NS508", f"`{monitor}` is not computed, so it cannot be watched", at, help=help)
+
+    def _validates(self) -> bool:
+        data = self.spec.data
+        return data is not None and (bool(data.split.validation) or getattr(data.source, "validation", None) is not None)
+
+    def _metric_names(self, part: str) -> list[str]:
+        assert self.spec.train is not None
+        metrics = [metric.type for metric in self.spec.train.metrics]
+        if len(self.graph.outputs) == 1:
+            return [f"{part}_{metric}" for metric in metrics]
+        return [f"{part}_{output}_{metric}" for output in self.graph.outputs for metric in metrics]
+
+    def data(self) -> None:
+        """Inputs and targets by name, and augmentations that fit the input."""
+        data = self.spec.data
+        if data is None:
+            return
+        for name in (data.inputs or {}).keys() - self.graph.inputs.keys():
+            self.reader.report("NS303", f"the model has no input `{name}`", ("data", "inputs", name), key=True, help=suggest(name, self.graph.inputs))
+        first = next(iter(self.graph.inputs.values()))
+        for index, augment in enumerate(data.augment):
+            self._guarded(lambda a=augment: a.check(first), ("data", "augment", index))
+
+    def promises(self) -> None:
+        """`expect`, as far as shapes alone can tell."""
+        expect = self.spec.expect
+        if expect is None:
+            return
+        if expect.output is not None:
+            self._output(expect.output)
+        trainable, _ = self.graph.parameter_count()
+        self._bound("parameters", expect.parameters, trainable, "NS702", "parameters")
+        self._bound("flops", expect.flops, self.graph.flops, "NS703", "flops")
+        self._bound("memory", expect.memory, training_memory(self.graph, self.spec.train), "NS704", "bytes for a training step")
+        if self.spec.train is not None:
+            known = [f"{part}_loss" for part in ("train", "validation", "test")]
+            known += [name for part in ("validation", "test") for name in self._metric_names(part)]
+            for name in expect.metrics:
+                if name not in known:
+                    help = suggest(name, known)
+                    self.reader.report("NS508", f"`{name}` is not computed", ("expect", "metrics", name), key=True, help=help)
+
+    def _output(self, expected: Mapping[str, tuple[int | str, ...]] | tuple[int | str, ...]) -> None:
+        named = expected if isinstance(expected, Mapping) else {next(iter(self.graph.outputs)): expected}
+        for name, shape in named.items():
+            at: Path = ("expect", "output", name) if isinstance(expected, Mapping) else ("expect", "output")
+            if name not in self.graph.outputs:
+                self.reader.report("NS303", f"the model has no output `{name}`", at, key=True, help=suggest(name, self.graph.outputs))
+                continue
+            found = self.graph.output_types[name]
+            if [str(dim) for dim in found.shape] != [str(dim) for dim in shape]:
+                wanted = ", ".join(str(dim) for dim in shape)
+                self.reader.report("NS701", f"the output is {found}, the promise is [{wanted}]", at, caption="promised here")
+
+    def _bound(self, field: str, bound: Bound | None, value: Dim, code: str, what: str) -> None:
+        if bound is None:
+            return
+        if isinstance(value, Formula):
+            message = f"`expect.{field}` cannot be checked yet: it is {value}"
+            self.reader.report("NS410", message, ("expect", field), severity=Severity.note, help="bind the names with `--dim NAME=N`")
+            return
+        broken = bound.broken_by(value)
+        if broken is not None:
+            word, limit = broken
+            relation = {"max": "at most", "min": "at least", "equal": "exactly"}[word]
+            self.reader.report(code, f"the network has {value:,} {what}, the promise is {relation} {limit:,.15g}", ("expect", field, word), caption="promised here")

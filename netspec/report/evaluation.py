@@ -1,0 +1,39 @@
+"""Metrics and confusion matrices as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from netspec.inference import Evaluation
+
+_MOST_CLASSES = 20
+
+
+def figures(metrics: Mapping[str, float]) -> str:
+    """`test_accuracy 0.9889   test_f1 0.9886`."""
+    return "   ".join(f"{name} {value:.4f}" if abs(value) < 1000 else f"{name} {value:.5g}" for name, value in metrics.items())
+
+
+def report(evaluation: Evaluation) -> str:
+    """Examples, metrics and the confusion matrix."""
+    lines = [f"{evaluation.part} part, {evaluation.examples:,} examples", ""]
+    width = max((len(name) for name in evaluation.metrics), default=0)
+    lines += [f"  {name:<{width}}  {value:.5g}" for name, value in evaluation.metrics.items()]
+    if evaluation.confusion is not None and evaluation.classes is not None:
+        lines += ["", *_confusion(evaluation.confusion, evaluation.classes)]
+    return "\n".join(lines) + "\n"
+
+
+def _confusion(matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64]], classes: tuple[str, ...]) -> list[str]:
+    if len(classes) > _MOST_CLASSES:
+        return [f"the confusion matrix has {len(classes)} classes: see --json"]
+    names = [name if len(name) <= 14 else name[:13] + "…" for name in classes]
+    width = max(*(len(name) for name in names), len(str(matrix.max())), 2)
+    first = max(max(len(name) for name in names), len("true \\ predicted"))
+    head = "true \\ predicted"
+    lines = [f"  {head:<{first}}  " + "  ".join(f"{name:>{width}}" for name in names)]
+    for name, row in zip(names, matrix, strict=True):
+        lines.append(f"  {name:<{first}}  " + "  ".join(f"{n if n else '·':>{width}}" for n in row.tolist()))
+    return lines

@@ -1,0 +1,46 @@
+"""What stands at the end of a training: the test score, the exported file, promises kept and broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from netspec.diagnostics import Diagnostic
+from netspec.inference import Run
+from netspec.report.evaluation import figures
+from netspec.report.promises import broken_metrics, broken_size
+from netspec.report.table import size
+from netspec.report.training import Display
+from netspec.train.folder import RunFolder
+
+
+def finish(folder: RunFolder, display: Display, *, root: Path | None, data_root: Path | None) -> tuple[Diagnostic, ...]:
+    """Judge, export and prove; the promises that did not hold. Raises SpecError."""
+    run = Run(folder.path, root, data_root)
+    found: dict[str, float] = _last_figures(folder)
+    display.line("")
+    if "test" in run.manifest["rows"] and run.preprocess.targets:
+        evaluation = run.evaluate()
+        folder.write_json("test.json", evaluation.json())
+        found |= evaluation.metrics
+        if evaluation.metrics:
+            display.line(f"test part   {evaluation.examples:,} examples   {figures(evaluation.metrics)}", "bold")
+    broken = list(broken_metrics(run.spec, found))
+    if run.spec.export is not None:
+        from netspec.proof.run import export_run
+
+        exported = export_run(run, folder.path / "model.onnx")
+        worst = max(output.max_abs for output in exported.parity.outputs.values())
+        display.line(f"exported    {exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}", "bold")
+        display.line(f"proven      ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples", "bold green")
+        if exported.opset_reason:
+            display.line(f"            the opset was raised: {exported.opset_reason}")
+        broken += broken_size(run.spec, exported.file.bytes)
+    display.line(f"run         {folder.path}")
+    return tuple(broken)
+
+
+def _last_figures(folder: RunFolder) -> dict[str, float]:
+    """The figures of the best epoch, or of the last where there is none."""
+    lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()] if folder.metrics.exists() else []
+    return dict(lines[-1]) if lines else {}

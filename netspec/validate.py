@@ -1,0 +1,48 @@
+"""Everything that can be said of a spec without running it, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from netspec.diagnostics import Diagnostic, Severity, SpecError, in_order
+from netspec.graph import Program, build
+from netspec.graph.checks import check
+from netspec.source import Document, Plain
+from netspec.spec import Spec, read_spec
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A spec with its program, as far as they stand, and every diagnostic."""
+
+    spec: Spec | None
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether there is no error (warnings are fine)."""
+        return not any(d.severity is Severity.error for d in self.diagnostics)
+
+
+def checked(document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None) -> Checked:
+    """Read, build and check a document. Never raises for what the document says."""
+    spec, found = read_spec(document, settings or {})
+    if spec is None:
+        return Checked(None, None, found)
+    program, shaped = build(spec)
+    found = (*found, *shaped)
+    if program is not None and not any(d.severity is Severity.error for d in found):
+        if lengths:
+            program = program.bind(lengths)
+        found = (*found, *check(spec, program))
+    return Checked(spec, program, in_order(found))
+
+
+def required(document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None) -> tuple[Spec, Program]:
+    """A spec and its program. Raises SpecError with every problem."""
+    result = checked(document, settings, lengths)
+    if result.spec is None or result.program is None or not result.is_valid:
+        raise SpecError(result.diagnostics)
+    return result.spec, result.program
