@@ -62,7 +62,7 @@ def train(
         return
     from netspec.report.finish import finish
 
-    broken = finish(folder, display, root=root, data_root=data_root)
+    broken = finish(folder, checked, display, root=root, data_root=data_root)
     if broken:
         print_diagnostics(broken, stream=sys.stderr)
         raise typer.Exit(1)

@@ -30,7 +30,7 @@ class Component(BaseModel):
         """The mapping of fields that `value` stands for: itself, nothing, or the short field alone."""
         if value is None:
             return {}
-        if isinstance(value, Mapping) and not cls.all_short:
+        if isinstance(value, Mapping) and (not cls.all_short or list(value) == [cls.short] and isinstance(value[cls.short], Mapping)):
             return value
         if cls.short is None:
             raise PydanticCustomError(

@@ -11,11 +11,14 @@ from netspec.report.evaluation import figures
 from netspec.report.promises import broken_metrics, broken_size
 from netspec.report.table import size
 from netspec.report.training import Display
+from netspec.spec import Spec
 from netspec.train.folder import RunFolder
 
 
-def finish(folder: RunFolder, display: Display, *, root: Path | None, data_root: Path | None) -> tuple[Diagnostic, ...]:
-    """Judge, export and prove; the promises that did not hold. Raises SpecError."""
+def finish(
+    folder: RunFolder, spec: Spec, display: Display, *, root: Path | None, data_root: Path | None
+) -> tuple[Diagnostic, ...]:
+    """Judge, export and prove; the promises of `spec` that did not hold. Raises SpecError."""
     run = Run(folder.path, root, data_root)
     found: dict[str, float] = _last_figures(folder)
     display.line("")
@@ -25,7 +28,7 @@ def finish(folder: RunFolder, display: Display, *, root: Path | None, data_root:
         found |= evaluation.metrics
         if evaluation.metrics:
             display.line(f"test part   {evaluation.examples:,} examples   {figures(evaluation.metrics)}", "bold")
-    broken = list(broken_metrics(run.spec, found))
+    broken = list(broken_metrics(spec, found))
     if run.spec.export is not None:
         from netspec.proof.run import export_run
 
@@ -35,7 +38,7 @@ def finish(folder: RunFolder, display: Display, *, root: Path | None, data_root:
         display.line(f"proven      ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples", "bold green")
         if exported.opset_reason:
             display.line(f"            the opset was raised: {exported.opset_reason}")
-        broken += broken_size(run.spec, exported.file.bytes)
+        broken += broken_size(spec, exported.file.bytes)
     display.line(f"run         {folder.path}")
     return tuple(broken)
 

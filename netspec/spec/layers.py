@@ -70,14 +70,7 @@ class LayerReader:
             return None
         layers = [key for key in keys if key in LAYERS or key in SCOPES]
         if len(layers) == 1 and layers[0] in LAYERS:
-            fields = LAYERS[layers[0]].model_fields
-            for key in keys:
-                if key in fields and key != layers[0]:
-                    help = f"`{key}` belongs to `{layers[0]}`: indent it by two more"
-                    self.reader.report("NS209", f"`{key}` stands beside `{layers[0]}`", (*at, key), key=True, help=help)
-                elif key != layers[0]:
-                    help = suggest(key, [*fields, *SIBLINGS])
-                    self.reader.report("NS203", f"unknown field `{key}` beside `{layers[0]}`", (*at, key), key=True, help=help)
+            self._beside(layers[0], [key for key in keys if key != layers[0]], at)
             return None
         self.reader.report(
             "NS207",
@@ -87,6 +80,20 @@ class LayerReader:
             help="start each layer with its own `- `",
         )
         return None
+
+    def _beside(self, layer: str, keys: list[str], at: Path) -> None:
+        """Keys next to a layer's: its fields want to be indented, others do not exist."""
+        fields = LAYERS[layer].model_fields
+        own = [key for key in keys if key in fields]
+        if own:
+            names = ", ".join(f"`{key}`" for key in own)
+            verb, them = ("stands", "it") if len(own) == 1 else ("stand", "them")
+            help = f"{names} {'belongs' if len(own) == 1 else 'belong'} to `{layer}`: indent {them} by two more"
+            self.reader.report("NS209", f"{names} {verb} beside `{layer}`", (*at, own[0]), key=True, help=help)
+        for key in keys:
+            if key not in fields:
+                help = suggest(key, [*fields, *SIBLINGS])
+                self.reader.report("NS203", f"unknown field `{key}` beside `{layer}`", (*at, key), key=True, help=help)
 
     def _without_siblings(self, key: str, value: Plain, at: Path) -> Plain:
         """The layer's fields; `name` and `from` among them are reported: they stand beside the layer."""

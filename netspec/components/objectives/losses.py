@@ -88,7 +88,7 @@ class Huber(Loss):
     def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
         import optax
 
-        return _per_example(optax.huber_loss(output, target, self.delta))
+        return _per_example(optax.huber_loss(output, target, delta=self.delta))
 
 
 class Quantile(Loss):
@@ -184,7 +184,7 @@ class Focal(Loss):
     def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
         import optax
 
-        return _per_example(optax.sigmoid_focal_loss(output, target, self.alpha, self.gamma))
+        return _per_example(optax.sigmoid_focal_loss(output, target, alpha=self.alpha, gamma=self.gamma))
 
 
 class Hinge(Loss):
@@ -207,7 +207,7 @@ class Hinge(Loss):
 
         if output.shape[-1] == 1:
             return _per_example(optax.hinge_loss(output, 2.0 * target - 1.0))
-        return _per_example(optax.multiclass_hinge_loss(output, target.astype(jnp.int32)))
+        return _per_example(optax.losses.multiclass_hinge_loss(output, target.astype(jnp.int32)))
 
 
 class KlDivergence(Loss):
