@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec import validate as validation
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph import validate as validation
 from netspec.source import Plain, read_file
 from netspec.spec import Spec
 from netspec.spec import load as _load
 
 if TYPE_CHECKING:
-    from netspec.compile.network import Network
+    from netspec.compiler.network import Network
     from netspec.inference import Evaluation, Run
     from netspec.proof import Exported
 
@@ -37,8 +37,8 @@ def compile(spec: Spec | str | Path, *, dims: Mapping[str, int] | None = None, s
     `dims` binds named sizes that weights depend on. Call it with one array [batch, ...] an input.
     Raises SpecError.
     """
-    from netspec.compile.network import Network
-    from netspec.train.start import bind
+    from netspec.compiler.network import Network
+    from netspec.training.start import bind
 
     _, program = _required(spec, None)
     return Network(bind(program, dims or {}).main, seed)
@@ -56,7 +56,7 @@ def train(
     """Train a spec, and return the run with its best weights. Raises SpecError."""
     from netspec.data import Roots
     from netspec.inference import Run
-    from netspec.train import train as start
+    from netspec.training import train as start
 
     checked, program = _required(spec, set)
     roots = Roots.of(checked.document.file, None, data_root and Path(data_root), runs and Path(runs))  # type: ignore[arg-type]

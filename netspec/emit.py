@@ -105,7 +105,7 @@ class Emitter(Protocol):
         """`x` as [batch, *spatial, channels]; transposed once, however often it is asked for."""
         ...
 
-    def agree(self, values: Sequence[Value]) -> list[Value]:
+    def agree(self, values: Sequence[Value]) -> Sequence[Value]:
         """All values in one layout: the minority is converted."""
         ...
 

@@ -27,7 +27,7 @@ MAX_SCALAR = 64 << 10
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
-_CONSTANTS: dict[str, None | bool | float] = {
+_CONSTANTS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -106,7 +106,7 @@ def read_bytes(raw: bytes, file: str) -> Document:
 
 def read_text(text: str, file: str = "<text>") -> Document:
     """Read a spec from text. Raises SpecError with every syntax problem found."""
-    if file.endswith(".json") or text.lstrip()[:1] == "{" and _looks_like_json(text):
+    if file.endswith(".json") or (text.lstrip()[:1] == "{" and _looks_like_json(text)):
         return _read_json(text, file)
     builder = _Builder(text, file)
     data = builder.build()
@@ -139,6 +139,8 @@ class _Mark(Protocol):
 
 
 class _Event(Protocol):
+    """What libyaml's events have between them; which kind one is, its class says (`_is`)."""
+
     start_mark: _Mark
     end_mark: _Mark
     anchor: str | None
@@ -185,7 +187,7 @@ class _Builder:
         documents = 0
         data: Plain = None
         for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
+            if _is(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     self._report("NS105", "a spec file holds one document", event, "remove what follows `---`")
@@ -199,16 +201,16 @@ class _Builder:
             raise _refused("NS004", f"more than {MAX_NODES} values", self.file, _span(event))
         if depth > MAX_DEPTH:
             raise _refused("NS003", f"nested deeper than {MAX_DEPTH} levels", self.file, _span(event))
-        if isinstance(event, yaml.AliasEvent):
+        if _is(event, yaml.AliasEvent):
             return self._alias(event, path)
         if event.tag is not None and event.tag != "!":
             self._report("NS104", f"tags like `{event.tag}` are not part of the language", event, "remove the tag")
         before = self.nodes
         data: Plain
-        if isinstance(event, yaml.ScalarEvent):
+        if _is(event, yaml.ScalarEvent):
             data = self._scalar(event)
             self.spans.values[path] = _span(event)
-        elif isinstance(event, yaml.SequenceStartEvent):
+        elif _is(event, yaml.SequenceStartEvent):
             data = self._sequence(event, events, path, depth)
         else:
             data = self._mapping(event, events, path, depth)
@@ -233,7 +235,7 @@ class _Builder:
     def _sequence(self, start: _Event, events: Iterator[_Event], path: Path, depth: int) -> list[Plain]:
         items: list[Plain] = []
         for event in events:
-            if isinstance(event, yaml.SequenceEndEvent):
+            if _is(event, yaml.SequenceEndEvent):
                 self.spans.values[path] = _span(start, event)
                 break
             items.append(self._node(event, events, (*path, len(items)), depth + 1))
@@ -242,7 +244,7 @@ class _Builder:
     def _mapping(self, start: _Event, events: Iterator[_Event], path: Path, depth: int) -> dict[str, Plain]:
         items: dict[str, Plain] = {}
         for event in events:
-            if isinstance(event, yaml.MappingEndEvent):
+            if _is(event, yaml.MappingEndEvent):
                 self.spans.values[path] = _span(start, event)
                 break
             key = self._key(event, events, items, path, depth)
@@ -255,7 +257,7 @@ class _Builder:
         return items
 
     def _key(self, event: _Event, events: Iterator[_Event], items: dict[str, Plain], path: Path, depth: int) -> str:
-        if not isinstance(event, yaml.ScalarEvent):
+        if not _is(event, yaml.ScalarEvent):
             self._node(event, events, (*path, "?"), depth + 1)
             self._report("NS110", "a key must be text", event, "quote it if it is meant as text")
             return f"?{len(items)}"
@@ -318,6 +320,10 @@ def resolve(text: str) -> Plain:
     if _FLOAT.match(text):
         return float(text)
     return text
+
+
+def _is(event: object, kind: type) -> bool:
+    return isinstance(event, kind)
 
 
 def _span(start: _Event, end: _Event | None = None) -> Span:

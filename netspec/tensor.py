@@ -88,13 +88,14 @@ def bind(dim: Dim, lengths: Mapping[str, Dim]) -> Dim:
         return dim
     total: Dim = 0
     for atoms, count in dim.terms:
-        total = total + reduce(_times, (_bind_atom(atom, lengths) for atom in atoms), count)
+        total = total + product((count, *(_bind_atom(atom, lengths) for atom in atoms)))
     return total
 
 
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of all `dims`; 1 for none."""
-    return reduce(_times, dims, 1)
+    one: Dim = 1
+    return reduce(_times, dims, one)
 
 
 def total(dims: Iterable[Dim]) -> Dim:
@@ -180,7 +181,7 @@ class DType(str, Enum):
     int32 = "int32"
     int64 = "int64"
     uint8 = "uint8"
-    bool = "bool"
+    boolean = "bool"
     string = "string"
 
     @property
@@ -188,9 +189,8 @@ class DType(str, Enum):
         """Bytes an element takes; a string counts as a pointer."""
         return {"float32": 4, "int32": 4, "int64": 8, "uint8": 1, "bool": 1, "string": 8}[self.value]
 
-    @property
-    def is_integer(self) -> bool:
-        return self in (DType.int32, DType.int64, DType.uint8)
+
+INTEGERS = frozenset({DType.int32, DType.int64, DType.uint8})
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import pytest
 import yaml
 from onnx.reference import ReferenceEvaluator
 
-from netspec.compile.network import Functional
+from netspec.compiler.network import Functional
 from netspec.components.layers import Layer
-from netspec.export.lower import Lowered, lower
-from netspec.export.session import session
+from netspec.exporter.lower import Lowered, lower
+from netspec.exporter.session import session
 from netspec.graph import Graph, Port, build
 from netspec.source import read_text
 from netspec.spec import Spec, read_spec
@@ -95,7 +95,9 @@ def lowered_of(graph: Graph, weights: Mapping[str, Any], **section: Any) -> Lowe
     return lower(graph, weights, ExportSection(inputs="prepared", **section), name="example")
 
 
-def onnx_outputs(lowered: Lowered, graph: Graph, inputs: tuple[Any, ...], *, reference: bool = False) -> dict[str, np.ndarray[Any, Any]]:
+def onnx_outputs(
+    lowered: Lowered, graph: Graph, inputs: tuple[Any, ...], *, reference: bool = False
+) -> dict[str, np.ndarray[Any, Any]]:
     """What ONNX Runtime, or onnx's reference evaluator, answers."""
     fed = dict(zip(graph.inputs, inputs, strict=True))
     proto = ir.to_proto(lowered.model)
@@ -106,7 +108,9 @@ def onnx_outputs(lowered: Lowered, graph: Graph, inputs: tuple[Any, ...], *, ref
     return dict(zip([v.name for v in runtime.get_outputs()], runtime.run(None, fed), strict=True))
 
 
-def close(actual: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], *, absolute: float = 1e-5, relative: float = 1e-4) -> None:
+def close(
+    actual: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], *, absolute: float = 1e-5, relative: float = 1e-4
+) -> None:
     """The project's bound for small networks: 1e-5 + 1e-4 |expected|."""
     assert actual.shape == expected.shape
     np.testing.assert_allclose(actual, expected, atol=absolute, rtol=relative)

@@ -11,8 +11,8 @@ import typer
 from netspec.cli.environment import prepare_jax
 from netspec.cli.output import Device, Dims, Settings, SpecPath, dims, settings
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph.validate import required
 from netspec.source import read_file
-from netspec.validate import required
 
 _EMITS = ("stablehlo", "graph")
 _PLATFORMS = ("cpu", "cuda", "tpu")
@@ -22,7 +22,9 @@ def compile(
     spec: SpecPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for what is written.")],
     emit: Annotated[str, typer.Option("--emit", metavar="stablehlo,graph", help="What to write.")] = "stablehlo,graph",
-    platforms: Annotated[str, typer.Option("--platforms", metavar="cpu,cuda,tpu", help="What to lower for; none needs to be here.")] = "cpu,cuda,tpu",
+    platforms: Annotated[
+        str, typer.Option("--platforms", metavar="cpu,cuda,tpu", help="What to lower for; none needs to be here.")
+    ] = "cpu,cuda,tpu",
     set_: Settings = None,
     dim: Dims = None,
     device: Device = None,
@@ -32,9 +34,9 @@ def compile(
     lowered_for = _listed("--platforms", platforms, _PLATFORMS)
     checked, program = required(read_file(spec), settings(set_))
     prepare_jax(device)
-    from netspec.compile.artifact import compile_program
+    from netspec.compiler.artifact import compile_program
     from netspec.report.compilation import report
-    from netspec.train.start import bind
+    from netspec.training.start import bind
 
     artifact = compile_program(checked, bind(program, dims(dim)), output, emit=wanted, platforms=lowered_for)
     sys.stdout.write(report(artifact))

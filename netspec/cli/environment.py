@@ -47,7 +47,9 @@ def _check_device(device: str) -> None:
     except RuntimeError as error:
         message = f"there is no {device} here"
         reason = str(error).splitlines()[0]
-        raise SpecError(Diagnostic("NS535", message, help=(reason, "`netspec doctor` shows the devices"), exit_code=4)) from None
+        raise SpecError(
+            Diagnostic("NS535", message, help=(reason, "`netspec doctor` shows the devices"), exit_code=4)
+        ) from None
 
 
 def _cache_folder() -> Path:

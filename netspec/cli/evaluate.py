@@ -19,7 +19,9 @@ Model = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, 
 
 def evaluate(
     model: Model,
-    part: Annotated[str, typer.Option("--part", metavar="test|validation|train", help="Which part of the spec's data.")] = "test",
+    part: Annotated[
+        str, typer.Option("--part", metavar="test|validation|train", help="Which part of the spec's data.")
+    ] = "test",
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Judge all rows of this file instead.")] = None,
     json: AsJson = False,
     root: Root = None,
@@ -46,8 +48,12 @@ def evaluate(
 def predict(
     model: Model,
     rows: Annotated[Path, typer.Argument(metavar="IN", help="Raw rows: .csv with a header, .jsonl, .json, .npz, or an image.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; .jsonl gives JSON lines.")] = None,
-    format: Annotated[str | None, typer.Option("--format", metavar="csv|jsonl", help="csv unless the file's ending says otherwise.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; .jsonl gives JSON lines.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", metavar="csv|jsonl", help="csv unless the file's ending says otherwise.")
+    ] = None,
     root: Root = None,
     data_root: DataRoot = None,
     device: Device = None,
@@ -100,6 +106,9 @@ def _answer(prefix: str, value: Any, plan: Any) -> dict[str, Any]:
         return {f"{prefix}output": flat[0] if value.shape == (1,) else flat}
     if value.shape == (1,):
         chance = float(value[0])
-        return {f"{prefix}label": classes[int(chance >= 0.5)] if len(classes) == 2 else str(chance), f"{prefix}probability": chance}
+        return {
+            f"{prefix}label": classes[int(chance >= 0.5)] if len(classes) == 2 else str(chance),
+            f"{prefix}probability": chance,
+        }
     chances = {f"{prefix}p_{label}": round(float(chance), 6) for label, chance in zip(classes, value, strict=True)}
     return {f"{prefix}label": classes[int(value.argmax())], **chances}

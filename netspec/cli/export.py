@@ -17,8 +17,12 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = Path("model.onnx"),
     opset: Annotated[int | None, typer.Option("--opset", min=18, max=23, help="ONNX opset, 18 to 23.")] = None,
-    inputs: Annotated[str | None, typer.Option("--inputs", metavar="raw|prepared", help="With or without preprocessing in the graph.")] = None,
-    outputs: Annotated[str | None, typer.Option("--outputs", metavar="as_spec|probabilities|labels", help="What the graph gives.")] = None,
+    inputs: Annotated[
+        str | None, typer.Option("--inputs", metavar="raw|prepared", help="With or without preprocessing in the graph.")
+    ] = None,
+    outputs: Annotated[
+        str | None, typer.Option("--outputs", metavar="as_spec|probabilities|labels", help="What the graph gives.")
+    ] = None,
     json: AsJson = False,
     root: Root = None,
     data_root: DataRoot = None,
@@ -38,7 +42,9 @@ def export(
         print_json(exported.json())
     else:
         worst = max(each.max_abs for each in exported.parity.outputs.values())
-        sys.stdout.write(f"{exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}   {exported.file.nodes} nodes\n")
+        sys.stdout.write(
+            f"{exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}   {exported.file.nodes} nodes\n"
+        )
         sys.stdout.write(f"proven: ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples\n")
         if exported.opset_reason:
             sys.stdout.write(f"the opset was raised: {exported.opset_reason}\n")
@@ -50,7 +56,9 @@ def export(
 
 def _check(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
     if value is not None and value not in allowed:
-        raise SpecError(Diagnostic("NS205", f"`{option}` cannot be `{value}`", help=(f"write one of {', '.join(allowed)}",), exit_code=2))
+        raise SpecError(
+            Diagnostic("NS205", f"`{option}` cannot be `{value}`", help=(f"write one of {', '.join(allowed)}",), exit_code=2)
+        )
 
 
 def verify(
@@ -58,7 +66,7 @@ def verify(
     json: AsJson = False,
 ) -> None:
     """Check an exported file on its own: ONNX's checker, its metadata, its stored examples."""
-    from netspec.export.verify import verify as check
+    from netspec.exporter.verify import verify as check
 
     result = check(model)
     if json:

@@ -21,9 +21,7 @@ Exit codes: 0 fine; 1 the spec, a promise or parity is wrong; 2 usage or I/O; 3 
 130 and 143 signals.
 """
 
-app = typer.Typer(
-    help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
 app.command("explain")(explain.explain)
@@ -54,7 +52,7 @@ def run() -> None:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours is told, not thrown at the user
+    except Exception as error:
         if os.environ.get("NETSPEC_DEBUG"):
             raise
         sys.exit(_defect(error))

@@ -17,12 +17,19 @@ from netspec.source import Plain
 from netspec.spec.overrides import parse_settings
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="A spec file.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a variable, a section's field or a named layer's.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a variable, a section's field or a named layer's."),
+]
 Dims = Annotated[list[str] | None, typer.Option("--dim", metavar="NAME=N", help="Bind a named size.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Root = Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Folder that paths in the spec stay below.")]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Folder where data files are looked for first.")]
-Device = Annotated[str | None, typer.Option("--device", metavar="cpu|gpu|tpu", help="Where to compute; an error if it is not there.")]
+DataRoot = Annotated[
+    Path | None, typer.Option("--data-root", metavar="DIR", help="Folder where data files are looked for first.")
+]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="cpu|gpu|tpu", help="Where to compute; an error if it is not there.")
+]
 
 
 def colourful(stream: TextIO) -> bool:
@@ -32,7 +39,9 @@ def colourful(stream: TextIO) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
-def print_diagnostics(diagnostics: Iterable[Diagnostic], *, stream: TextIO, sources: Mapping[str, Sequence[str]] | None = None) -> None:
+def print_diagnostics(
+    diagnostics: Iterable[Diagnostic], *, stream: TextIO, sources: Mapping[str, Sequence[str]] | None = None
+) -> None:
     """Diagnostics in full, with the lines of their files as far as those can be read."""
     ordered = in_order(diagnostics)
     lines = {d.file: _lines(d.file) for d in ordered if d.file} | dict(sources or {})
@@ -60,7 +69,9 @@ def dims(given: list[str] | None) -> dict[str, int]:
     for text in given or []:
         name, _, value = text.partition("=")
         if not value.isdigit() or int(value) < 1:
-            raise SpecError(Diagnostic("NS410", f"`--dim {text}` is not `NAME=N`", help=("for example `--dim features=108`",), exit_code=2))
+            raise SpecError(
+                Diagnostic("NS410", f"`--dim {text}` is not `NAME=N`", help=("for example `--dim features=108`",), exit_code=2)
+            )
         found[name] = int(value)
     return found
 

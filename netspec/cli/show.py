@@ -9,8 +9,8 @@ import typer
 
 from netspec.cli.output import AsJson, Dims, Settings, SpecPath, colourful, dims, print_json, settings
 from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.graph.validate import required
 from netspec.source import read_file
-from netspec.validate import required
 
 
 def show(

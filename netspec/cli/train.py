@@ -11,17 +11,23 @@ import typer
 from netspec.cli.environment import prepare_jax
 from netspec.cli.output import DataRoot, Device, Dims, Root, Settings, SpecPath, dims, print_diagnostics, settings
 from netspec.diagnostics import Severity
+from netspec.graph.validate import required
 from netspec.source import read_file
-from netspec.validate import required
 
 
 def train(
     spec: SpecPath,
-    run: Annotated[Path | None, typer.Option("--run", metavar="DIR", help="The run folder itself; by default runs/NAME/TIME.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="The run folder itself; by default runs/NAME/TIME.")
+    ] = None,
     runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")] = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with `--run`, or with the newest run of that name.")] = False,
-    stop_after: Annotated[int | None, typer.Option("--stop-after", metavar="EPOCHS", min=1, help="Pause after so many epochs.")] = None,
-    allow_change: Annotated[list[str] | None, typer.Option("--allow-change", metavar="PATH", help="A field that may differ on `--resume`.")] = None,
+    stop_after: Annotated[
+        int | None, typer.Option("--stop-after", metavar="EPOCHS", min=1, help="Pause after so many epochs.")
+    ] = None,
+    allow_change: Annotated[
+        list[str] | None, typer.Option("--allow-change", metavar="PATH", help="A field that may differ on `--resume`.")
+    ] = None,
     set_: Settings = None,
     dim: Dims = None,
     root: Root = None,
@@ -35,8 +41,8 @@ def train(
     prepare_jax(device)
     from netspec.data import Roots
     from netspec.report.training import Display
-    from netspec.train import Interrupted
-    from netspec.train import train as start
+    from netspec.training import Interrupted
+    from netspec.training import train as start
 
     display = Display(sys.stdout, quiet=quiet)
     roots = Roots.of(spec, root, data_root, runs)

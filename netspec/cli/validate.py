@@ -13,8 +13,8 @@ from netspec.cli.output import Dims, Settings, colourful, dims, settings
 from netspec.diagnostics import Diagnostic, Severity, SpecError, in_order
 from netspec.diagnostics.json import as_object
 from netspec.diagnostics.text import concise, full, summary
+from netspec.graph.validate import checked
 from netspec.source import Document, read_bytes, read_file
-from netspec.validate import checked
 
 _ENDINGS = (".yaml", ".yml", ".json")
 FORMATS = ("full", "concise", "json")
@@ -24,14 +24,18 @@ def validate(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or `-` for standard input.")],
     format: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="How problems are written.")] = "full",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of standard output.")
+    ] = None,
     stdin_filename: Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help="What `-` is called.")] = "<stdin>",
     set_: Settings = None,
     dim: Dims = None,
 ) -> None:
     """Check specs without running anything: every problem, with its place and the way out."""
     if format not in FORMATS:
-        raise SpecError(Diagnostic("NS205", f"unknown format `{format}`", help=(f"write one of {', '.join(FORMATS)}",), exit_code=2))
+        raise SpecError(
+            Diagnostic("NS205", f"unknown format `{format}`", help=(f"write one of {', '.join(FORMATS)}",), exit_code=2)
+        )
     found: list[Diagnostic] = []
     sources: dict[str, list[str]] = {}
     documents = _documents(paths, stdin_filename, found, sources)
@@ -50,7 +54,9 @@ def validate(
         raise typer.Exit(max(d.exit_code for d in bad))
 
 
-def _rendered(diagnostics: tuple[Diagnostic, ...], sources: dict[str, list[str]], format: str, files: int, *, colour: bool) -> str:
+def _rendered(
+    diagnostics: tuple[Diagnostic, ...], sources: dict[str, list[str]], format: str, files: int, *, colour: bool
+) -> str:
     if format == "json":
         return json.dumps(as_object(diagnostics, files), indent=2) + "\n"
     if format == "concise":
@@ -63,11 +69,13 @@ def _documents(paths: list[str], stdin_filename: str, found: list[Diagnostic], s
     documents = []
     for path in paths:
         if path == "-":
-            named = [(stdin_filename, None)]
+            named: list[tuple[str, Path | None]] = [(stdin_filename, None)]
         else:
             named = [(str(p), p) for p in _files(path)]
         if not named:
-            found.append(Diagnostic("NS008", f"no spec in `{path}`", help=("a spec has a top-level `netspec` key",), exit_code=2))
+            found.append(
+                Diagnostic("NS008", f"no spec in `{path}`", help=("a spec has a top-level `netspec` key",), exit_code=2)
+            )
         for name, file in named:
             try:
                 documents.append(read_file(file) if file else read_bytes(sys.stdin.buffer.read(), name))

@@ -30,7 +30,9 @@ class Component(BaseModel):
         """The mapping of fields that `value` stands for: itself, nothing, or the short field alone."""
         if value is None:
             return {}
-        if isinstance(value, Mapping) and (not cls.all_short or list(value) == [cls.short] and isinstance(value[cls.short], Mapping)):
+        if isinstance(value, Mapping) and (
+            not cls.all_short or (list(value) == [cls.short] and isinstance(value[cls.short], Mapping))
+        ):
             return value
         if cls.short is None:
             raise PydanticCustomError(
@@ -87,7 +89,12 @@ def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object)
         raise PydanticCustomError(
             "ns206",
             "unknown {kind} `{name}`",
-            {"kind": kind, "name": name, "help": suggest(name, catalogue), **({} if isinstance(value, str) else {"below": name})},
+            {
+                "kind": kind,
+                "name": name,
+                "help": suggest(name, catalogue),
+                **({} if isinstance(value, str) else {"below": name}),
+            },
         )
     component = catalogue[name]
     try:

@@ -103,10 +103,12 @@ def _padding(words: tuple[str, ...]) -> Any:
             if value in words:
                 return value
             allowed = ", ".join(f"`{word}`" for word in words)
-            raise _out_of_range(f"unknown padding `{value}`", f"write one of {allowed}, a number, or a [before, after] pair an axis")
+            raise _out_of_range(
+                f"unknown padding `{value}`", f"write one of {allowed}, a number, or a [before, after] pair an axis"
+            )
         if isinstance(value, (list, tuple)):
             pairs = _pairs(value)
-            return (pairs,) if isinstance(pairs[0], int) else pairs  # type: ignore[return-value]
+            return (pairs,) if isinstance(pairs[0], int) else pairs
         return int(_count(0)(value))
 
     return check

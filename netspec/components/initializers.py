@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -171,7 +171,7 @@ class IdentityStart(BaseInitializer):
         gain = self.gain
 
         def init(key: object, shape: Any, dtype: Any = jnp.float32, out_sharding: object = None) -> Any:
-            return gain * jnp.broadcast_to(jnp.eye(*shape[-2:], dtype=dtype), shape)
+            return gain * jnp.broadcast_to(jnp.eye(shape[-2], shape[-1], dtype=dtype), shape)
 
         return init
 
@@ -181,4 +181,7 @@ INITIALIZERS: dict[str, type[BaseInitializer]] = {
     for cls in (Zeros, Ones, Constant, Normal, Uniform, TruncatedNormal, Glorot, He, Lecun, Orthogonal, IdentityStart)
 }
 
-Initializer = one_of(lambda: INITIALIZERS, "initializer")
+if TYPE_CHECKING:
+    Initializer: TypeAlias = BaseInitializer
+else:
+    Initializer = one_of(lambda: INITIALIZERS, "initializer")

@@ -32,13 +32,19 @@ class Roots:
         Raises Problem NS006 for a path that leads out of the roots, NS501 for one that is not there.
         """
         if path.startswith(("~", "/", "\\")) or "://" in path or "\0" in path:
-            raise Problem("NS006", f"`{path}` is not a relative path", help="write it relative to the spec, or use `--data-root`")
+            raise Problem(
+                "NS006", f"`{path}` is not a relative path", help="write it relative to the spec, or use `--data-root`"
+            )
         bases = [base for base in (self.data_root, self.folder) if base is not None]
         for base in bases:
             found = (base / path).resolve()
             allowed = base if base == self.data_root else self.root
             if not found.is_relative_to(allowed):
-                raise Problem("NS006", f"`{path}` leads out of `{allowed}`", help="keep data below it, or name a folder with `--data-root`")
+                raise Problem(
+                    "NS006",
+                    f"`{path}` leads out of `{allowed}`",
+                    help="keep data below it, or name a folder with `--data-root`",
+                )
             if found.exists():
                 return found
         looked = " and ".join(f"`{base}`" for base in bases)

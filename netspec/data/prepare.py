@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,11 @@ class _Preparation:
         if spec.data is None:
             raise SpecError(
                 placed(
-                    Problem("NS510", "the spec has no `data` section", help="say where the examples come from: `data: {source: ...}`"),
+                    Problem(
+                        "NS510",
+                        "the spec has no `data` section",
+                        help="say where the examples come from: `data: {source: ...}`",
+                    ),
                     file=spec.document.file,
                     span=spec.document.span(()),
                     path="data",
@@ -99,9 +104,7 @@ class _Preparation:
             return work()
         except Problem as problem:
             place = (*path, problem.field) if problem.field else path
-            diagnostic = placed(
-                problem, file=self.spec.document.file, span=self.spec.document.span(place), path=dotted(place)
-            )
+            diagnostic = placed(problem, file=self.spec.document.file, span=self.spec.document.span(place), path=dotted(place))
             raise SpecError(replace(diagnostic, exit_code=2 if problem.code == "NS501" else 1)) from None
 
     def read(self) -> Reading:
@@ -134,11 +137,14 @@ class _Preparation:
             for name in used:
                 if name not in table.columns:
                     raise self._missing_column(name, table, ("data", "source"))
-            raw, rows = {name: table.columns[name] for name in used}, np.arange(table.rows)
+            raw = {name: table.columns[name] for name in used}
+            rows: Rows = np.arange(table.rows)
         else:
             raw, parts = self._parts(reading, used, target)
             if part not in parts:
-                raise self._problem("NS504", f"the data has no {part} part", ("data", "split"), f"add `split: {{{part}: 0.15}}`")
+                raise self._problem(
+                    "NS504", f"the data has no {part} part", ("data", "split"), f"add `split: {{{part}: 0.15}}`"
+                )
             rows = parts[part]
         raw = {name: self._of_kind(name, column, kinds[name]) for name, column in raw.items()}
         return self._part(part, preprocess, raw, rows)
@@ -198,9 +204,7 @@ class _Preparation:
         problem = Problem(code, message, help=help or ())
         return SpecError(placed(problem, file=self.spec.document.file, span=self.spec.document.span(at), path=dotted(at)))
 
-    def _parts(
-        self, reading: Reading, used: list[str], target: str | None
-    ) -> tuple[dict[str, Column], dict[str, Rows]]:
+    def _parts(self, reading: Reading, used: list[str], target: str | None) -> tuple[dict[str, Column], dict[str, Rows]]:
         """All rows behind one another, and the row numbers of each part."""
         for part, table in reading.parts.items():
             for name in used:
@@ -244,14 +248,18 @@ class _Preparation:
         declared = self.graph.inputs[name]
         for column in names:
             transforms, at = self._steps_for(column, raw[column].kind, name)
-            values = self._shaped(column, raw[column], declared, len(names)) if raw[column].kind == "array" else raw[column].values
+            values = (
+                self._shaped(column, raw[column], declared, len(names)) if raw[column].kind == "array" else raw[column].values
+            )
             pipe, kind = self._fit_column(column, raw[column].kind, values, transforms, train, at)
             columns.append(pipe)
             if kind == "category":
                 help = f"add `{column}: one_hot` or `categories: one_hot` to `preprocess`"
                 raise self._problem("NS513", f"the column `{column}` holds text", self._place_of_inputs(name), help)
         if any(column.kind == "array" for column in columns) and len(columns) > 1:
-            raise self._problem("NS513", f"an array column cannot be joined with others in `{name}`", self._place_of_inputs(name))
+            raise self._problem(
+                "NS513", f"an array column cannot be joined with others in `{name}`", self._place_of_inputs(name)
+            )
         type = self._bound_type(name, declared, columns, raw)
         pipe_so_far = InputPipe(tuple(columns), (), type)
         joined = pipe_so_far.joined({column: raw[column].values for column in names})
@@ -269,7 +277,7 @@ class _Preparation:
             return
         for column in columns:
             prepared = column.numpy(raw[column.name].values)
-            self.at(self._place_of_inputs(name), lambda c=column, p=prepared: refuse_missing(p, f"the column `{c.name}`"))
+            self.at(self._place_of_inputs(name), partial(refuse_missing, prepared, f"the column `{column.name}`"))
 
     def _fit_column(
         self, column: str, kind: Any, values: Array, transforms: tuple[Transform, ...], train: Rows, at: Path
@@ -298,7 +306,9 @@ class _Preparation:
             if np.prod(column.values.shape[1:]) != np.prod(shape):
                 found = list(column.values.shape[1:])
                 help = f"write `input: {found}`" if "input" in self.graph.inputs else ""
-                raise self._problem("NS507", f"the data's `{name}` is {found}, but the input is {declared}", self._input_place(), help)
+                raise self._problem(
+                    "NS507", f"the data's `{name}` is {found}, but the input is {declared}", self._input_place(), help
+                )
             return column.values.reshape(column.rows, *shape)
         return column.values
 
@@ -317,9 +327,14 @@ class _Preparation:
         if shape is None:
             said = f"{list(found)} after preprocessing" if len(found) == 1 and len(columns) > 1 else str(list(found))
             help = f"write `input: {list(found)}`" + (", or a name such as `[features]`" if len(found) == 1 else "")
-            raise self._problem("NS507", f"the data gives `{name}` {said}, but the input is {declared}", self._input_place(), help)
+            raise self._problem(
+                "NS507", f"the data gives `{name}` {said}, but the input is {declared}", self._input_place(), help
+            )
         free = self.graph.names - self.graph.weight_names
-        kept = tuple(dim if isinstance(dim, Formula) and str(dim) in free else size for dim, size in zip(declared.shape, shape, strict=True))
+        kept = tuple(
+            dim if isinstance(dim, Formula) and str(dim) in free else size
+            for dim, size in zip(declared.shape, shape, strict=True)
+        )
         return TensorType(kept, declared.dtype, declared.vocabulary)
 
     def _bind(self, declared: tuple[Dim, ...], found: tuple[int, ...]) -> tuple[Dim, ...] | None:
@@ -345,7 +360,9 @@ class _Preparation:
         at: Path = ("data", "preprocess", name) if name in self.data.preprocess else ("data", "target")
         if column.kind == "category" and not labelled and not transforms:
             help = "use `cross_entropy` for classes, or a column of numbers"
-            raise self._problem("NS505", f"the target `{name}` holds text, but `{loss.type if loss else 'the loss'}` needs numbers", at, help)
+            raise self._problem(
+                "NS505", f"the target `{name}` holds text, but `{loss.type if loss else 'the loss'}` needs numbers", at, help
+            )
         self.at(at, lambda: refuse_missing(column.values, f"the target `{name}`"))
         pipe, _ = self._fit_column(name, column.kind, column.values, transforms, train, at)
         classes = _class_names(pipe.steps, table.names if name == table.target else ())
@@ -374,25 +391,30 @@ class _Preparation:
         expected = type.bound(lengths).shape if loss is None else tuple(loss.target_shape(type.bound(lengths)))
         if any(not isinstance(size, int) for size in expected):
             raise self._problem("NS410", f"the output {type} has no length yet", at, "bind it with `--dim NAME=N`")
-        shape = tuple(int(size) for size in expected)
+        shape = tuple(size for size in expected if isinstance(size, int))
         found = int(np.prod(column.values.shape[1:]))
         dense = tuple(int(size) for size in type.bound(lengths).shape if isinstance(size, int))
         if found == int(np.prod(shape)):
             return shape
         if found == int(np.prod(dense)):
             return dense
-        raise self._problem("NS507", f"the target has {list(column.values.shape[1:]) or 'one value'} a row, but the output is {type}", at)
+        raise self._problem(
+            "NS507", f"the target has {list(column.values.shape[1:]) or 'one value'} a row, but the output is {type}", at
+        )
 
     def _part(self, part: str, preprocess: Preprocess, raw: Mapping[str, Column], rows: Rows) -> Part:
         taken = {name: column.take(rows) for name, column in raw.items()}
         values = {name: column.values for name, column in taken.items()}
         inputs = {name: pipe.numpy(values) for name, pipe in preprocess.inputs.items()}
         targets = {
-            name: self.at(("data", "target"), lambda p=pipe: p.numpy(values[p.column])) for name, pipe in preprocess.targets.items()
+            name: self.at(("data", "target"), partial(pipe.numpy, values[pipe.column]))
+            for name, pipe in preprocess.targets.items()
         }
         for name, array in inputs.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise self._problem("NS503", f"the {part} part of `{name}` has values that are not finite", self._place_of_inputs(name))
+                raise self._problem(
+                    "NS503", f"the {part} part of `{name}` has values that are not finite", self._place_of_inputs(name)
+                )
         return Part(inputs, targets, taken)
 
     def _hash(self, raw: Mapping[str, Column], rows: Mapping[str, Rows]) -> str:
@@ -439,6 +461,3 @@ def _class_names(steps: tuple[Fitted, ...], names: tuple[str, ...]) -> tuple[str
                 return tuple(names[int(c)] for c in classes)
             return tuple(str(int(c)) if isinstance(c, float) and c == int(c) else str(c) for c in classes)
     return None
-
-
-

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Rows = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
-def split_rows(rows: int, split: Split, labels: np.ndarray[Any, Any] | None, groups: np.ndarray[Any, Any] | None) -> dict[str, Rows]:
+def split_rows(
+    rows: int, split: Split, labels: np.ndarray[Any, Any] | None, groups: np.ndarray[Any, Any] | None
+) -> dict[str, Rows]:
     """Row numbers of each part, sorted by nothing but the draw. Raises Problem NS504 for an empty part."""
     wanted = {"validation": split.validation, "test": split.test}
     if split.by == "time":
@@ -30,7 +32,11 @@ def split_rows(rows: int, split: Split, labels: np.ndarray[Any, Any] | None, gro
     for part, found in parts.items():
         asked = part == "train" or wanted.get(part)
         if asked and not len(found):
-            raise Problem("NS504", f"the {part} part is empty: {rows} rows are too few for this split", field=part if part in wanted else "")
+            raise Problem(
+                "NS504",
+                f"the {part} part is empty: {rows} rows are too few for this split",
+                field=part if part in wanted else "",
+            )
     return {part: found for part, found in parts.items() if len(found)}
 
 

@@ -185,7 +185,13 @@ class _Builder:
         if item.sources is None:
             if above is None:
                 names = ", ".join(f"`{name}`" for name in self.spec.inputs)
-                self.reader.report("NS306", "there is nothing above this layer", item.origin.path, key=True, help=f"add `from:` with one of {names}")
+                self.reader.report(
+                    "NS306",
+                    "there is nothing above this layer",
+                    item.origin.path,
+                    key=True,
+                    help=f"add `from:` with one of {names}",
+                )
             return None if above is None else (above,)
         at = (*item.origin.path[:-1], "from")
         if at not in self.spec.document.spans.values:
@@ -206,7 +212,9 @@ class _Builder:
             help = f"give that layer `name: {name.rpartition('.')[2]}`, or another name"
             self.reader.report("NS303", f"`{name}` is an automatic name, which nothing can refer to", at, help=help)
         else:
-            self.reader.report("NS303", f"no layer or input is named `{name}`", at, help=suggest(name, [*scope.visible(), "above"]))
+            self.reader.report(
+                "NS303", f"no layer or input is named `{name}`", at, help=suggest(name, [*scope.visible(), "above"])
+            )
         return UNKNOWN
 
     def _one_source(self, item: Item, scope: Scope, above: Port | None) -> Port:
@@ -214,7 +222,9 @@ class _Builder:
         if sources is None:
             return UNKNOWN
         if len(sources) > 1:
-            self.reader.report("NS213", f"`{item.type}` reads one layer, found {len(sources)}", (*item.origin.path[:-1], "from"))
+            self.reader.report(
+                "NS213", f"`{item.type}` reads one layer, found {len(sources)}", (*item.origin.path[:-1], "from")
+            )
             return UNKNOWN
         return sources[0]
 
@@ -339,7 +349,13 @@ def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ..
         if stride is None:
             raise Problem("NS404", f"no stride leads from {source} to {target}", help="give `shortcut` a list of layers")
         strides.append(stride)
-    fields: Mapping[str, object] = {"filters": filters, "kernel_size": 1, "strides": strides, "use_bias": False, "padding": "same"}
+    fields: Mapping[str, object] = {
+        "filters": filters,
+        "kernel_size": 1,
+        "strides": strides,
+        "use_bias": False,
+        "padding": "same",
+    }
     return LAYERS[f"conv{source.rank - 1}d"].model_validate(fields), norm
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from netspec.components.layers.core import Dense
 from netspec.components.sources.images import Idx, Images
@@ -40,10 +41,21 @@ class _Checker:
             return
         if isinstance(train.loss, Mapping):
             for name in train.loss.keys() - self.graph.outputs.keys():
-                self.reader.report("NS303", f"the model has no output `{name}`", ("train", "loss", name), key=True, help=suggest(name, self.graph.outputs))
+                self.reader.report(
+                    "NS303",
+                    f"the model has no output `{name}`",
+                    ("train", "loss", name),
+                    key=True,
+                    help=suggest(name, self.graph.outputs),
+                )
         elif len(self.graph.outputs) > 1:
             names = ", ".join(f"`{name}`" for name in self.graph.outputs)
-            self.reader.report("NS505", f"there are several outputs ({names}), but one loss", ("train", "loss"), help="write `loss: {name: ...}`")
+            self.reader.report(
+                "NS505",
+                f"there are several outputs ({names}), but one loss",
+                ("train", "loss"),
+                help="write `loss: {name: ...}`",
+            )
             return
         for output, loss in losses_by_output(self.spec, self.graph).items():
             at: Path = ("train", "loss", output) if isinstance(train.loss, Mapping) else ("train", "loss")
@@ -51,7 +63,7 @@ class _Checker:
             if loss.target == "classes" and type.rank > 1 and self._scalar_target():
                 self._acts_on_last_axis(output, type, loss.type)
                 continue
-            self._guarded(lambda loss=loss, type=type: loss.check(type), at)
+            self._guarded(partial(loss.check, type), at)
         self._monitor()
 
     def _scalar_target(self) -> bool:
@@ -64,14 +76,18 @@ class _Checker:
             node = self.graph.node.get(node.inputs[0].node)
         at = node.origin.path if node else ("model",)
         acts = node is not None and isinstance(node.op, Dense)
-        message = "`dense` would act on the last axis of an image" if acts else f"the output {type} is not one vector of classes"
+        message = (
+            "`dense` would act on the last axis of an image" if acts else f"the output {type} is not one vector of classes"
+        )
         self.reader.report(
             "NS401",
             message,
             at,
             key=True,
             caption=f"gives {type}, but `loss: {loss}` needs [classes]",
-            help="add `- flatten` or `- global_avg_pool` above this line" if acts else "end with `- global_avg_pool` or `- flatten`, and `- dense: classes`",
+            help="add `- flatten` or `- global_avg_pool` above this line"
+            if acts
+            else "end with `- global_avg_pool` or `- flatten`, and `- dense: classes`",
         )
 
     def _guarded(self, work: Callable[[], None], at: Path) -> None:
@@ -112,10 +128,16 @@ class _Checker:
         if data is None:
             return
         for name in (data.inputs or {}).keys() - self.graph.inputs.keys():
-            self.reader.report("NS303", f"the model has no input `{name}`", ("data", "inputs", name), key=True, help=suggest(name, self.graph.inputs))
+            self.reader.report(
+                "NS303",
+                f"the model has no input `{name}`",
+                ("data", "inputs", name),
+                key=True,
+                help=suggest(name, self.graph.inputs),
+            )
         first = next(iter(self.graph.inputs.values()))
         for index, augment in enumerate(data.augment):
-            self._guarded(lambda a=augment: a.check(first), ("data", "augment", index))
+            self._guarded(partial(augment.check, first), ("data", "augment", index))
 
     def promises(self) -> None:
         """`expect`, as far as shapes alone can tell."""
@@ -141,7 +163,9 @@ class _Checker:
         for name, shape in named.items():
             at: Path = ("expect", "output", name) if isinstance(expected, Mapping) else ("expect", "output")
             if name not in self.graph.outputs:
-                self.reader.report("NS303", f"the model has no output `{name}`", at, key=True, help=suggest(name, self.graph.outputs))
+                self.reader.report(
+                    "NS303", f"the model has no output `{name}`", at, key=True, help=suggest(name, self.graph.outputs)
+                )
                 continue
             found = self.graph.output_types[name]
             if [str(dim) for dim in found.shape] != [str(dim) for dim in shape]:
@@ -153,10 +177,17 @@ class _Checker:
             return
         if isinstance(value, Formula):
             message = f"`expect.{field}` cannot be checked yet: it is {value}"
-            self.reader.report("NS410", message, ("expect", field), severity=Severity.note, help="bind the names with `--dim NAME=N`")
+            self.reader.report(
+                "NS410", message, ("expect", field), severity=Severity.note, help="bind the names with `--dim NAME=N`"
+            )
             return
         broken = bound.broken_by(value)
         if broken is not None:
             word, limit = broken
             relation = {"max": "at most", "min": "at least", "equal": "exactly"}[word]
-            self.reader.report(code, f"the network has {value:,} {what}, the promise is {relation} {limit:,.15g}", ("expect", field, word), caption="promised here")
+            self.reader.report(
+                code,
+                f"the network has {value:,} {what}, the promise is {relation} {limit:,.15g}",
+                ("expect", field, word),
+                caption="promised here",
+            )

@@ -13,13 +13,13 @@ from netspec.components.sources.base import Column
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Roots
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.export.session import feeds, session
+from netspec.exporter.session import feeds, session
 from netspec.graph import build
 from netspec.graph.outputs import OutputPlan
 from netspec.inference.predictor import Predictor
 from netspec.source import read_text
 from netspec.spec import read_spec
-from netspec.train.scores import probabilities
+from netspec.training.scores import probabilities
 
 Array = np.ndarray[Any, Any]
 

@@ -20,7 +20,7 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program
 from netspec.graph.outputs import OutputPlan
 from netspec.spec import Spec
-from netspec.train.scores import Scorer
+from netspec.training.scores import Scorer
 
 Array = np.ndarray[Any, Any]
 BATCH = 1024

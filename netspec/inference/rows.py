@@ -35,11 +35,15 @@ def _column(column: ColumnPipe, values: Sequence[Any], pipe: Any) -> Column:
     if column.is_text:
         return Column("category", np.asarray(["" if v is None else str(v) for v in values], dtype=object))
     try:
-        array = np.asarray([np.nan if v is None or v == "" else v for v in values] if column.kind == "number" else values, np.float32)
+        array = np.asarray(
+            [np.nan if v is None or v == "" else v for v in values] if column.kind == "number" else values, np.float32
+        )
     except (ValueError, TypeError):
         raise SpecError(Diagnostic("NS507", f"the column `{column.name}` holds values that are not numbers")) from None
     if column.kind == "array" and array[0].size != np.prod([int(s) for s in pipe.type.shape if isinstance(s, int)]):
-        raise SpecError(Diagnostic("NS507", f"a row of `{column.name}` is {list(array.shape[1:])}, but the input is {pipe.type}"))
+        raise SpecError(
+            Diagnostic("NS507", f"a row of `{column.name}` is {list(array.shape[1:])}, but the input is {pipe.type}")
+        )
     return Column(column.kind, array)
 
 

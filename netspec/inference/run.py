@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netspec.compile.network import Functional, Network
+from netspec.compiler.network import Functional, Network
 from netspec.components.sources.base import Column
 from netspec.data import Roots
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.objective import losses_by_output
 from netspec.inference.predictor import Predictor
-from netspec.train import checkpoint
-from netspec.train.folder import RunFolder
-from netspec.train.scores import output_plans, readable
+from netspec.training import checkpoint
+from netspec.training.folder import RunFolder
+from netspec.training.scores import output_plans, readable
 
 Array = np.ndarray[Any, Any]
 
@@ -48,7 +48,9 @@ class Run(Predictor):
         """The best weights by name. Raises SpecError NS531 before the first checkpoint, NS530 for damage."""
         saved, _ = checkpoint.load_newest(self.folder.checkpoints)
         if saved is None:
-            raise SpecError(Diagnostic("NS531", f"`{self.folder.path}` has no checkpoint yet", help=("train it first",), exit_code=2))
+            raise SpecError(
+                Diagnostic("NS531", f"`{self.folder.path}` has no checkpoint yet", help=("train it first",), exit_code=2)
+            )
         best = {k.removeprefix("best/weights/"): v for k, v in saved.arrays.items() if k.startswith("best/weights/")}
         if best:
             return best

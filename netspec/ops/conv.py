@@ -58,7 +58,7 @@ def data_gradient(g: jax.Array, k: jax.Array, window: Window, spatial: tuple[int
     """What `g` [batch, *spatial', out] sends back to images of size `spatial`: a transposed convolution."""
     x = jax.ShapeDtypeStruct((g.shape[0], *spatial, k.shape[-2] * window.groups), g.dtype)
     (dx,) = jax.linear_transpose(lambda x: _lax_conv(x, k, window), x)(g)
-    return dx  # type: ignore[no-any-return]
+    return dx
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -66,7 +66,7 @@ def weight_gradient(x: jax.Array, g: jax.Array, window: Window, size: tuple[int,
     """What `g` sends back to a kernel of window `size`."""
     shape = (*size, x.shape[-1] // window.groups, g.shape[-1])
     (dk,) = jax.linear_transpose(lambda k: _lax_conv(x, k, window), jax.ShapeDtypeStruct(shape, x.dtype))(g)
-    return dk  # type: ignore[no-any-return]
+    return dk
 
 
 def _keep(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -93,12 +93,8 @@ def _weight_backward(
 
 
 convolve.defvjp(lambda x, k, window: (convolve(x, k, window), _keep(x, k)), _convolve_backward)
-data_gradient.defvjp(
-    lambda g, k, window, spatial: (data_gradient(g, k, window, spatial), _keep(g, k)), _data_backward
-)
-weight_gradient.defvjp(
-    lambda x, g, window, size: (weight_gradient(x, g, window, size), _keep(x, g)), _weight_backward
-)
+data_gradient.defvjp(lambda g, k, window, spatial: (data_gradient(g, k, window, spatial), _keep(g, k)), _data_backward)
+weight_gradient.defvjp(lambda x, g, window, size: (weight_gradient(x, g, window, size), _keep(x, g)), _weight_backward)
 
 
 def conv_general_dilated(
@@ -168,7 +164,5 @@ class Chain(nnx.Module):
         self.pointwise = pointwise
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        result: jax.Array = self.pointwise(self.depthwise(x))  # type: ignore[operator]
+        result: jax.Array = self.pointwise(self.depthwise(x))
         return result
-
-

@@ -69,7 +69,9 @@ def max_pool(x: jax.Array, windows: Sizes, strides: Sizes, pads: str | Pads) -> 
     widths = _widths(x, windows, strides, pads)
     if windows == strides and not any(map(any, widths)):
         return tile_max(x, windows)
-    return lax.reduce_window(x, jnp.array(-jnp.inf, x.dtype), lax.max, (1, *windows, 1), (1, *strides, 1), ((0, 0), *widths, (0, 0)))
+    return lax.reduce_window(
+        x, jnp.array(-jnp.inf, x.dtype), lax.max, (1, *windows, 1), (1, *strides, 1), ((0, 0), *widths, (0, 0))
+    )
 
 
 def avg_pool(x: jax.Array, windows: Sizes, strides: Sizes, pads: str | Pads) -> jax.Array:

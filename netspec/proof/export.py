@@ -15,9 +15,9 @@ import numpy as np
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Part
 from netspec.diagnostics import Diagnostic, Problem, SpecError
-from netspec.export.lower import Lowered, lower
-from netspec.export.model import Written, describe, serialized, write
-from netspec.export.session import feeds, session
+from netspec.exporter.lower import Lowered, lower
+from netspec.exporter.model import Written, describe, serialized, write
+from netspec.exporter.session import feeds, session
 from netspec.graph import Program
 from netspec.graph.outputs import OutputPlan
 from netspec.proof.parity import Parity, Subject, prove
@@ -103,11 +103,11 @@ def _lowered(
         if pipe.is_array
     }
     try:
-        return lower(
-            program.main, weights, section, name=spec.name, preprocess=preprocess, outputs=plans, raw_dtypes=dtypes
-        )
+        return lower(program.main, weights, section, name=spec.name, preprocess=preprocess, outputs=plans, raw_dtypes=dtypes)
     except Problem as problem:
-        raise SpecError(Diagnostic(problem.code, problem.message, file=spec.document.file, path="export", help=problem.help)) from None
+        raise SpecError(
+            Diagnostic(problem.code, problem.message, file=spec.document.file, path="export", help=problem.help)
+        ) from None
 
 
 def _finite_rows(raw: Mapping[str, Array], most: int) -> dict[str, Array]:
@@ -121,7 +121,10 @@ def _diverged(parity: Parity, path: Path, report: Path) -> Diagnostic:
     return Diagnostic(
         "NS601",
         f"the exported graph differs from the network by {worst.max_abs:.3g}, more than {worst.tolerance:.3g}{where}",
-        help=(f"details: `{report}`; the file was kept as `{path}.failed`", "this is a defect of netspec: please report it with the spec"),
+        help=(
+            f"details: `{report}`; the file was kept as `{path}.failed`",
+            "this is a defect of netspec: please report it with the spec",
+        ),
     )
 
 

@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 import onnx_ir as ir
 
-from netspec.compile.network import Functional
+from netspec.compiler.network import Functional
 from netspec.components.transforms.pipeline import Preprocess
-from netspec.export.lower import Lowered
-from netspec.export.session import feeds, session
+from netspec.exporter.lower import Lowered
+from netspec.exporter.session import feeds, session
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
-from netspec.train.scores import probabilities
+from netspec.training.scores import probabilities
 
 Array = np.ndarray[Any, Any]
 _FLOOR = 2e-6
@@ -237,7 +237,11 @@ def first_divergence(subject: Subject, lowered: Lowered, raw: Mapping[str, Array
     inferred = ir.to_proto(model)
     runtime = session(_with_types(inferred))
     answers = dict(
-        zip([v.name for v in runtime.get_outputs()], runtime.run(None, feeds(runtime, lowered.inputs, subject.preprocess, raw)), strict=True)
+        zip(
+            [v.name for v in runtime.get_outputs()],
+            runtime.run(None, feeds(runtime, lowered.inputs, subject.preprocess, raw)),
+            strict=True,
+        )
     )
     inputs = subject.prepared(raw)
     single = port_values(subject, inputs, np.float32)
@@ -252,7 +256,11 @@ def first_divergence(subject: Subject, lowered: Lowered, raw: Mapping[str, Array
         if isinstance(emitted.layout, str) and answer.shape == single[port].shape and answer.dtype.kind == "f":
             if not np.abs(answer - single[port]).max(initial=0.0) <= allowed:
                 return port.node
-        elif isinstance(emitted.layout, str) and answer.shape != single[port].shape and port not in subject.graph.outputs.values():
+        elif (
+            isinstance(emitted.layout, str)
+            and answer.shape != single[port].shape
+            and port not in subject.graph.outputs.values()
+        ):
             return port.node
     return next(iter(subject.graph.outputs.values())).node
 

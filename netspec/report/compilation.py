@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.compile.artifact import Artifact
+from netspec.compiler.artifact import Artifact
 from netspec.report.table import short, size
 
 

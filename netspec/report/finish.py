@@ -12,7 +12,7 @@ from netspec.report.promises import broken_metrics, broken_size
 from netspec.report.table import size
 from netspec.report.training import Display
 from netspec.spec import Spec
-from netspec.train.folder import RunFolder
+from netspec.training.folder import RunFolder
 
 
 def finish(
@@ -35,7 +35,9 @@ def finish(
         exported = export_run(run, folder.path / "model.onnx")
         worst = max(output.max_abs for output in exported.parity.outputs.values())
         display.line(f"exported    {exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}", "bold")
-        display.line(f"proven      ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples", "bold green")
+        display.line(
+            f"proven      ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples", "bold green"
+        )
         if exported.opset_reason:
             display.line(f"            the opset was raised: {exported.opset_reason}")
         broken += broken_size(spec, exported.file.bytes)

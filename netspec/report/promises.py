@@ -22,7 +22,9 @@ def broken_metrics(spec: Spec, found: Mapping[str, float]) -> Iterator[Diagnosti
 def broken_size(spec: Spec, bytes: int) -> Iterator[Diagnostic]:
     """NS705 where the file is larger (or smaller) than promised."""
     if spec.expect and spec.expect.onnx_size:
-        yield from _broken(spec, "NS705", ("expect", "onnx_size"), spec.expect.onnx_size, bytes, "the exported file's bytes are")
+        yield from _broken(
+            spec, "NS705", ("expect", "onnx_size"), spec.expect.onnx_size, bytes, "the exported file's bytes are"
+        )
 
 
 def _broken(spec: Spec, code: str, at: Path, bound: Bound, value: float, subject: str) -> Iterator[Diagnostic]:

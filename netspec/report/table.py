@@ -20,7 +20,9 @@ _WIDTH = 110
 
 def table(spec: Spec, program: Program, *, colour: bool) -> str:
     """The layers with their shapes and costs, and what they come to."""
-    console = Console(file=io.StringIO(), width=_WIDTH, force_terminal=colour, color_system="standard" if colour else None, highlight=False)
+    console = Console(
+        file=io.StringIO(), width=_WIDTH, force_terminal=colour, color_system="standard" if colour else None, highlight=False
+    )
     console.print(Text(spec.name, style="bold"), end="")
     console.print(f"   {spec.description}" if spec.description else "", style="dim", markup=False)
     for graph in program.graphs.values():
@@ -44,7 +46,7 @@ def _layers(graph: Graph) -> Table:
         note = f" of {type.vocabulary} ids" if type.vocabulary is not None else ""
         rows.add_row(name, Text("input", style="dim"), f"{type}{note}", "", "", *([] if straight else [""]))
     for name, nodes in grouped:
-        cells = [
+        cells: list[Text | str] = [
             _name(name),
             Text(" + ".join(node.op.type for node in nodes), style="cyan"),
             str(nodes[-1].output),

@@ -50,7 +50,9 @@ class Display:
             console=self.console,
             transient=True,
         )
-        self.task = self.bar.add_task("", total=epochs * examples, completed=done * examples, epoch=done + 1, epochs=epochs, rate="compiling")
+        self.task = self.bar.add_task(
+            "", total=epochs * examples, completed=done * examples, epoch=done + 1, epochs=epochs, rate="compiling"
+        )
         self.bar.start()
 
     def progressed(self, epoch: int, examples: int, loss: float) -> None:

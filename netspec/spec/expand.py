@@ -25,7 +25,7 @@ def expanded(spec: Spec) -> dict[str, Any]:
         section = getattr(spec, key)
         if section is not None:
             document[key] = _section(section)
-    return _escaped(document)  # type: ignore[no-any-return]
+    return _escaped(document)
 
 
 def _input(tensor: TensorType) -> dict[str, Any]:
@@ -55,7 +55,9 @@ def _item(item: Item) -> dict[str, Any]:
         found = {"residual": residual}
     if item.name:
         found["name"] = item.name
-    if item.sources and not (isinstance(item, LayerItem) and item.layer is not None and "inputs" in type(item.layer).model_fields):
+    if item.sources and not (
+        isinstance(item, LayerItem) and item.layer is not None and "inputs" in type(item.layer).model_fields
+    ):
         found["from"] = item.sources[0] if len(item.sources) == 1 else list(item.sources)
     return found
 

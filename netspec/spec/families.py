@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import Field, field_validator
 
 from netspec.components.base import Component, one_of
 from netspec.components.fields import Padding, Rate, Size, Window
 from netspec.components.layers import LAYERS, Layer
+from netspec.components.layers.activation import Relu
 from netspec.components.layers.base import ActivationChoice
 from netspec.components.layers.core import Dense, Dropout, Flatten
 from netspec.components.layers.norm import LAYERS as NORMS
@@ -17,13 +18,16 @@ from netspec.diagnostics import Problem
 from netspec.spec.items import Item, LayerItem, Origin
 
 _NORMS: dict[str, type[Layer]] = {layer.type: layer for layer in NORMS}
-Normalization = one_of(lambda: _NORMS, "normalization")
+if TYPE_CHECKING:
+    Normalization: TypeAlias = Layer
+else:
+    Normalization = one_of(lambda: _NORMS, "normalization")
 
 
 class Family(Component):
     """A network in one mapping."""
 
-    activation: ActivationChoice | None = Field("relu", validate_default=True, description="After every hidden layer.")
+    activation: ActivationChoice | None = Field(default_factory=Relu, description="After every hidden layer.")
     normalization: Normalization | None = Field(None, description="Between each hidden layer and its activation.")
     dropout: Rate | None = Field(None, description="After the activation of each hidden dense layer.")
     output: Size | None = Field(None, description="Units of the last layer; without it the last hidden layer is the output.")
@@ -83,7 +87,9 @@ class Cnn(Family):
 
     def layers(self, rank: int) -> list[Layer]:
         if rank not in (2, 3, 4):
-            raise Problem("NS402", "`cnn` needs a series, an image or a volume", help="an image is `input: [height, width, channels]`")
+            raise Problem(
+                "NS402", "`cnn` needs a series, an image or a volume", help="an image is `input: [height, width, channels]`"
+            )
         dims = rank - 1
         fields = {"kernel_size": self.kernel_size, "strides": self.strides, "padding": self.padding}
         layers: list[Layer] = []

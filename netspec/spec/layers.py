@@ -29,7 +29,9 @@ class LayerReader:
     def items(self, value: Plain, at: Path) -> tuple[Item, ...]:
         """The items of a list of layers."""
         if not isinstance(value, list):
-            self.reader.report("NS204", f"expected a list of layers, found {describe(value)}", at, help="start each layer with `- `")
+            self.reader.report(
+                "NS204", f"expected a list of layers, found {describe(value)}", at, help="start each layer with `- `"
+            )
             return ()
         found = (self.item(item, (*at, index)) for index, item in enumerate(value))
         return tuple(item for item in found if item is not None)
@@ -39,7 +41,9 @@ class LayerReader:
         if isinstance(value, str):
             return self._layer(value, None, None, None, at, at)
         if not isinstance(value, dict) or not value:
-            self.reader.report("NS207", f"expected a layer, found {describe(value)}", at, help="write a layer's name, or `name: fields`")
+            self.reader.report(
+                "NS207", f"expected a layer, found {describe(value)}", at, help="write a layer's name, or `name: fields`"
+            )
             return None
         key = self._layer_key(value, at)
         if key is None:
@@ -150,12 +154,16 @@ class LayerReader:
         layer = self.reader.chosen(ACTIVATIONS, "activation", value, origin.path)
         return LayerItem(origin, layer.type if layer else "activation", layer, name, sources)
 
-    def _merge(
-        self, layer: Merge, name: str | None, sources: tuple[str, ...] | None, origin: Origin, item: Path
-    ) -> LayerItem:
+    def _merge(self, layer: Merge, name: str | None, sources: tuple[str, ...] | None, origin: Origin, item: Path) -> LayerItem:
         if sources is not None:
             help = f"write `{layer.type}: [{', '.join(sources)}, ...]`"
-            self.reader.report("NS213", f"the value of `{layer.type}` is its inputs, so it takes no `from`", (*item, "from"), key=True, help=help)
+            self.reader.report(
+                "NS213",
+                f"the value of `{layer.type}` is its inputs, so it takes no `from`",
+                (*item, "from"),
+                key=True,
+                help=help,
+            )
         if len(layer.inputs) < layer.least_inputs or (layer.most_inputs and len(layer.inputs) > layer.most_inputs):
             due = "two" if layer.most_inputs == layer.least_inputs else "at least two"
             help = f"write `{layer.type}: [above, other]`"
@@ -177,7 +185,12 @@ class LayerReader:
         elif given == "project":
             shortcut = "project"
         elif given is not None:
-            self.reader.report("NS205", f"`shortcut` cannot be {describe(given)}", (*at, "shortcut"), help="write `project`, or a list of layers")
+            self.reader.report(
+                "NS205",
+                f"`shortcut` cannot be {describe(given)}",
+                (*at, "shortcut"),
+                help="write `project`, or a list of layers",
+            )
         return ResidualItem(Origin(at), body, shortcut, name, sources)
 
     def _parallel(self, value: Plain, name: str | None, sources: tuple[str, ...] | None, at: Path) -> Item | None:
@@ -186,7 +199,9 @@ class LayerReader:
             return None
         raw = fields["paths"]
         if not isinstance(raw, dict) or len(raw) < 2:
-            self.reader.report("NS204", f"`paths` takes two or more named lists of layers, found {describe(raw)}", (*at, "paths"))
+            self.reader.report(
+                "NS204", f"`paths` takes two or more named lists of layers, found {describe(raw)}", (*at, "paths")
+            )
             return None
         paths = []
         for path, layers in raw.items():
@@ -214,5 +229,3 @@ class LayerReader:
             self.reader.report("NS202", f"`{scope}` needs `{needed}`", at, key=True)
             return None
         return value
-
-

@@ -20,7 +20,12 @@ from netspec.spec.variables import Variables
 from netspec.tensor import Dim, DType, TensorType, named
 
 VERSION = 1
-SECTIONS: dict[str, type[Section]] = {"data": DataSection, "train": TrainSection, "export": ExportSection, "expect": ExpectSection}
+SECTIONS: dict[str, type[Section]] = {
+    "data": DataSection,
+    "train": TrainSection,
+    "export": ExportSection,
+    "expect": ExpectSection,
+}
 KEYS = ("netspec", "name", "description", "vars", "dims", "input", "inputs", "model", *SECTIONS)
 
 
@@ -148,9 +153,17 @@ class _Loader:
         for name, value in given.items():
             at = ("vars", name)
             if not NAME.match(name):
-                self.reader.report("NS210", f"a variable cannot be called `{name}`", at, key=True, help="use lower case letters, digits and `_`")
+                self.reader.report(
+                    "NS210",
+                    f"a variable cannot be called `{name}`",
+                    at,
+                    key=True,
+                    help="use lower case letters, digits and `_`",
+                )
             elif name in KEYS:
-                self.reader.report("NS308", f"a variable cannot be called `{name}` like a section", at, key=True, help="choose another name")
+                self.reader.report(
+                    "NS308", f"a variable cannot be called `{name}` like a section", at, key=True, help="choose another name"
+                )
             try:
                 variables[name] = self.reader.substituted(value, variables, at)
             except Skip:
@@ -165,7 +178,9 @@ class _Loader:
         found = {}
         for name, value in given.items():
             try:
-                dim = self.reader.validated(DimSection, self.reader.substituted(value, variables, ("dims", name)), ("dims", name))
+                dim = self.reader.validated(
+                    DimSection, self.reader.substituted(value, variables, ("dims", name)), ("dims", name)
+                )
             except Skip:
                 continue
             if dim is not None:
@@ -180,7 +195,9 @@ class _Loader:
             given, at = self.data["inputs"], ("inputs",)  # type: ignore[assignment]
         else:
             if "inputs" in self.data:
-                self.reader.report("NS204", f"`inputs` takes names with shapes, found {describe(self.data['inputs'])}", ("inputs",))
+                self.reader.report(
+                    "NS204", f"`inputs` takes names with shapes, found {describe(self.data['inputs'])}", ("inputs",)
+                )
             return None
         found = {name: self._input(name, value, variables, (*at, name)) for name, value in given.items()}
         kept = {name: tensor for name, tensor in found.items() if tensor is not None}
@@ -203,7 +220,9 @@ class _Loader:
         vocabulary = self._dim(fields["vocabulary"], (*at, "vocabulary")) if "vocabulary" in fields else None
         dtype = fields.get("dtype", "float32" if vocabulary is None else "int32")
         if dtype not in ("float32", "int32"):
-            self.reader.report("NS205", f"an input cannot hold {describe(dtype)}", (*at, "dtype"), help="write `float32` or `int32`")
+            self.reader.report(
+                "NS205", f"an input cannot hold {describe(dtype)}", (*at, "dtype"), help="write `float32` or `int32`"
+            )
             return None
         if vocabulary is not None and dtype != "int32":
             self.reader.report("NS213", "a `vocabulary` belongs to ids, which are `int32`", (*at, "dtype"))
@@ -239,7 +258,9 @@ class _Loader:
         for name, tensor in (inputs or {}).items():
             for clash in sorted(tensor.names & variables.keys()):
                 at = ("input",) if "input" in self.data else ("inputs", name)
-                self.reader.report("NS308", f"`{clash}` is both a variable and a dim", at, help=f"write `${clash}` for the variable")
+                self.reader.report(
+                    "NS308", f"`{clash}` is both a variable and a dim", at, help=f"write `${clash}` for the variable"
+                )
 
     def _section(self, key: str, model: type[Section], variables: Variables) -> Section | None:
         if key not in self.data:
@@ -250,7 +271,9 @@ class _Loader:
             return None
         return self.reader.validated(model, {} if value is None else value, (key,))
 
-    def _model(self, variables: Variables, inputs: Mapping[str, TensorType]) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
+    def _model(
+        self, variables: Variables, inputs: Mapping[str, TensorType]
+    ) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
         model = self.data.get("model")
         if "model" not in self.data:
             return None, None
@@ -262,11 +285,19 @@ class _Loader:
         chosen = [key for key in model if key in kinds]
         for key in model:
             if key not in kinds and not (key == "outputs" and "layers" in model):
-                self.reader.report("NS203", f"unknown kind of model `{key}`", ("model", key), key=True, help=suggest(key, kinds))
+                self.reader.report(
+                    "NS203", f"unknown kind of model `{key}`", ("model", key), key=True, help=suggest(key, kinds)
+                )
         if len(chosen) != 1:
             if chosen or all(key in kinds for key in model):
                 told = " and ".join(f"`{key}`" for key in chosen) or "none"
-                self.reader.report("NS211", f"`model` holds exactly one kind of network, found {told}", ("model",), key=True, help=suggest("", kinds))
+                self.reader.report(
+                    "NS211",
+                    f"`model` holds exactly one kind of network, found {told}",
+                    ("model",),
+                    key=True,
+                    help=suggest("", kinds),
+                )
             return None, None
         kind = chosen[0]
         if kind == "layers":

@@ -90,7 +90,10 @@ class Reader:
             return choose_component(catalogue, kind, value)
         except PydanticCustomError as error:
             self._report_details(
-                {"type": error.type, "loc": (), "msg": error.message(), "input": value, "ctx": error.context or {}}, None, value, at
+                {"type": error.type, "loc": (), "msg": error.message(), "input": value, "ctx": error.context or {}},
+                None,
+                value,
+                at,
             )
         except ValidationError as error:
             assert isinstance(value, Mapping | str)
@@ -117,7 +120,9 @@ class Reader:
         title = f"`{where}`" if where else f"`{loc[-2]}`" if len(loc) > 1 else f"`{at[-1]}`" if at else "the spec"
         if kind == "extra_forbidden":
             help = suggest(name, _fields_at(model, details["loc"], value))
-            self.report("NS203", f"unknown field `{name}` for {title}", place, key=True, help=help, caption=f"not a field of {title}")
+            self.report(
+                "NS203", f"unknown field `{name}` for {title}", place, key=True, help=help, caption=f"not a field of {title}"
+            )
         elif kind == "missing":
             self.report("NS202", f"{title} needs `{name}`", place[:-1], key=True, caption=f"`{name}` is missing")
         elif kind.startswith("ns"):
@@ -166,12 +171,7 @@ def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, s
                 path.append(name)
                 owner, value = str(name), inner
         path.append(step)
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            value = None
+        value = _inside(value, step)
         if step != loc[-1]:
             owner = ""
     return tuple(path), owner

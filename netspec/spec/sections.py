@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from netspec.components.augment import AUGMENTS
+from netspec.components.augment import AUGMENTS, Augment
 from netspec.components.base import choose_component, describe, one_of
 from netspec.components.fields import Bool, Count, CountOrZero, Int, NotNegative, Positive, Rate, Texts
-from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
-from netspec.components.sources import SOURCES
-from netspec.components.transforms import TRANSFORMS
+from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Metric, Optimizer, Schedule
+from netspec.components.objectives.optimizers import ConstantSchedule
+from netspec.components.sources import SOURCES, Source
+from netspec.components.transforms import TRANSFORMS, Transform
 
-AnySource = one_of(lambda: SOURCES, "source")
-AnyTransform = one_of(lambda: TRANSFORMS, "preprocessing step")
-AnyAugment = one_of(lambda: AUGMENTS, "augmentation")
-AnyOptimizer = one_of(lambda: OPTIMIZERS, "optimizer")
-AnySchedule = one_of(lambda: SCHEDULES, "schedule")
-AnyMetric = one_of(lambda: METRICS, "metric")
+if TYPE_CHECKING:
+    AnySource: TypeAlias = Source
+    AnyTransform: TypeAlias = Transform
+    AnyAugment: TypeAlias = Augment
+    AnyOptimizer: TypeAlias = Optimizer
+    AnySchedule: TypeAlias = Schedule
+    AnyMetric: TypeAlias = Metric
+else:
+    AnySource = one_of(lambda: SOURCES, "source")
+    AnyTransform = one_of(lambda: TRANSFORMS, "preprocessing step")
+    AnyAugment = one_of(lambda: AUGMENTS, "augmentation")
+    AnyOptimizer = one_of(lambda: OPTIMIZERS, "optimizer")
+    AnySchedule = one_of(lambda: SCHEDULES, "schedule")
+    AnyMetric = one_of(lambda: METRICS, "metric")
 
 
 class Section(BaseModel):
@@ -41,9 +50,13 @@ Part = Annotated[Any, BeforeValidator(lambda value: _part(value))]
 def _part(value: object) -> float | int:
     """A share of the rows below 1, or a number of rows."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise PydanticCustomError("ns204", "expected a share such as 0.15, or a number of rows, found {f}", {"f": describe(value)})
+        raise PydanticCustomError(
+            "ns204", "expected a share such as 0.15, or a number of rows, found {f}", {"f": describe(value)}
+        )
     if value < 0 or (isinstance(value, float) and value >= 1):
-        raise PydanticCustomError("ns205", "expected a share from 0 up to but not including 1, or a number of rows, found {v}", {"v": value})
+        raise PydanticCustomError(
+            "ns205", "expected a share from 0 up to but not including 1, or a number of rows, found {v}", {"v": value}
+        )
     return value
 
 
@@ -120,12 +133,14 @@ class Checkpoint(Section):
 class TrainSection(Section):
     """How the network is trained."""
 
-    loss: Annotated[Any, BeforeValidator(_losses)] = Field(description="What training makes small, by output name where there are several.")
+    loss: Annotated[Any, BeforeValidator(_losses)] = Field(
+        description="What training makes small, by output name where there are several."
+    )
     class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
         None, description="`balanced` weighs classes by how rare they are; or a weight for each class."
     )
     optimizer: AnyOptimizer = Field(description="How gradients become updates.")
-    schedule: AnySchedule = Field("constant", validate_default=True, description="How the learning rate changes.")
+    schedule: AnySchedule = Field(default_factory=ConstantSchedule, description="How the learning rate changes.")
     epochs: Count = Field(10, description="Passes over the training part.")
     batch_size: Count = Field(32, description="Examples a step.")
     metrics: tuple[AnyMetric, ...] = Field((), description="Figures beside the loss.")
@@ -142,7 +157,9 @@ class TrainSection(Section):
 class ExportSection(Section):
     """What the shipped graph looks like."""
 
-    inputs: Literal["raw", "prepared"] = Field("raw", description="`raw` has the preprocessing in the graph, `prepared` the network alone.")
+    inputs: Literal["raw", "prepared"] = Field(
+        "raw", description="`raw` has the preprocessing in the graph, `prepared` the network alone."
+    )
     outputs: Literal["as_spec", "probabilities", "labels"] = Field("as_spec", description="What the graph gives.")
     layout: Literal["channels_last", "channels_first"] = Field("channels_last", description="Layout at the graph's boundary.")
     dynamic: tuple[str, ...] | None = Field(None, description="Axes that stay free; by default the batch and every free dim.")
@@ -166,7 +183,9 @@ def _quantity(value: object) -> float:
         return float(value)
     match = _QUANTITY.match(value.replace("KB", "kB")) if isinstance(value, str) else None
     if match is None:
-        raise PydanticCustomError("ns204", "expected a number such as 50k, 2M or 200KB, found {found}", {"found": describe(value)})
+        raise PydanticCustomError(
+            "ns204", "expected a number such as 50k, 2M or 200KB, found {found}", {"found": describe(value)}
+        )
     return round(float(match[1]) * _FACTORS[match[2]])
 
 
@@ -216,5 +235,3 @@ class DimSection(Section):
     min: Count | None = Field(None, description="The least length.")
     max: Count | None = Field(None, description="The greatest length.")
     multiple_of: Count = Field(1, description="Every length is a multiple of this.")
-
-

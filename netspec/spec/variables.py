@@ -90,7 +90,9 @@ def _tokens(expression: str) -> list[str]:
         match = _TOKEN.match(expression, position)
         if match is None:
             rest = expression[position:].strip()
-            raise Problem("NS302", f"did not expect `{rest[0]}` in `$({expression})`", help="use numbers, vars and + - * // / % ( )")
+            raise Problem(
+                "NS302", f"did not expect `{rest[0]}` in `$({expression})`", help="use numbers, vars and + - * // / % ( )"
+            )
         tokens.append(match[1] or match[2] or match[3])
         position = match.end()
     return tokens

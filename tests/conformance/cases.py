@@ -38,7 +38,9 @@ MORE: dict[str, list[dict[str, Any]]] = {
         _one([8, 8, 3], {"conv2d": _conv(activation={"leaky_relu": 0.1})}, "batch_norm"),
     ],
     "conv3d": [_one([5, 6, 7, 2], {"conv3d": _conv(padding="same", strides=2)})],
-    "depthwise_conv2d": [_one([7, 8, 3], {"depthwise_conv2d": {"kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False}})],
+    "depthwise_conv2d": [
+        _one([7, 8, 3], {"depthwise_conv2d": {"kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False}})
+    ],
     "separable_conv2d": [
         _one([8, 8, 3], {"separable_conv2d": _conv(depth_multiplier=2, strides=2, padding="same")}),
         _one([8, 8, 3], {"separable_conv2d": _conv(spectral_norm=True)}),
@@ -111,5 +113,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
 def all_cases() -> list[tuple[str, dict[str, Any]]]:
     """Every layer's example, then the further cases, each with a readable id."""
     found = [(name, layer_document(layer)) for name, layer in LAYERS.items()]
-    found += [(f"{name}-{index}", document) for name, documents in MORE.items() for index, document in enumerate(documents, start=2)]
+    found += [
+        (f"{name}-{index}", document) for name, documents in MORE.items() for index, document in enumerate(documents, start=2)
+    ]
     return found

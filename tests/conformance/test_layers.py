@@ -11,7 +11,7 @@ import onnx_ir as ir
 import pytest
 from flax import nnx
 
-from netspec.compile.network import Functional, Network, weight_name
+from netspec.compiler.network import Functional, Network, weight_name
 from netspec.components.layers import LAYERS
 from netspec.graph import Graph
 from tests.conformance.cases import all_cases
@@ -97,7 +97,17 @@ def between_convolutions(name: str) -> dict[str, Any] | None:
         return None
     layers = document["model"]["layers"]
     rank = len(shape) - 1
-    if LAYERS[name].elementwise or name in ("dense", "softmax", "log_softmax", "add", "subtract", "multiply", "average", "maximum", "concat"):
+    if LAYERS[name].elementwise or name in (
+        "dense",
+        "softmax",
+        "log_softmax",
+        "add",
+        "subtract",
+        "multiply",
+        "average",
+        "maximum",
+        "concat",
+    ):
         shape, rank = [6, 6, 4], 2
     if rank < 1:
         return None

@@ -6,9 +6,7 @@ from netspec.components.layers.base import KernelLayer, Layer, Weight, WeightedL
 from netspec.components.layers.merge import Merge
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.type: layer
-    for family in (core, activation, conv, pool, norm, merge)
-    for layer in family.LAYERS
+    layer.type: layer for family in (core, activation, conv, pool, norm, merge) for layer in family.LAYERS
 }
 
 MERGES: dict[str, type[Merge]] = {layer.type: layer for layer in merge.LAYERS}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from netspec.components.fields import Bool, Float, Int, NotNegative
-from netspec.components.initializers import Initializer
+from netspec.components.initializers import Constant, Initializer
 from netspec.components.layers.base import Arrays, Forward, Layer, Weight, WeightedLayer, expect_float, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
@@ -219,7 +219,7 @@ class Prelu(WeightedLayer):
 
     type: ClassVar[str] = "prelu"
     elementwise: ClassVar[bool] = True
-    alpha_initializer: Initializer = Field({"constant": 0.25}, validate_default=True, description="How the slopes start.")
+    alpha_initializer: Initializer = Field(default_factory=lambda: Constant(value=0.25), description="How the slopes start.")
 
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 from pydantic import Field
 
 from netspec.components.base import Component, one_of
-from netspec.components.fields import Bool, Float, NotNegative
-from netspec.components.initializers import Initializer
+from netspec.components.fields import Bool, NotNegative
+from netspec.components.initializers import Glorot, Initializer, Zeros
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
-from netspec.tensor import Dim, Formula, Shape, TensorType, bind, product
+from netspec.tensor import INTEGERS, Dim, Formula, Shape, TensorType, bind, product
 
 if TYPE_CHECKING:
     import jax
@@ -106,7 +106,10 @@ def _activations() -> Mapping[str, type[Layer]]:
     return ACTIVATIONS
 
 
-ActivationChoice = one_of(_activations, "activation")
+if not TYPE_CHECKING:
+    ActivationChoice = one_of(_activations, "activation")
+else:
+    ActivationChoice: TypeAlias = Layer
 
 
 class KernelLayer(WeightedLayer):
@@ -114,8 +117,8 @@ class KernelLayer(WeightedLayer):
 
     activation: ActivationChoice | None = Field(None, description="An activation applied to the result.")
     use_bias: Bool = Field(True, description="Adds a learnt bias.")
-    kernel_initializer: Initializer = Field("glorot", validate_default=True, description="How the kernel starts.")
-    bias_initializer: Initializer = Field("zeros", validate_default=True, description="How the bias starts.")
+    kernel_initializer: Initializer = Field(default_factory=Glorot, description="How the kernel starts.")
+    bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
     kernel_regularizer: Regularizer | None = Field(None, description="Penalty on this kernel: `{l1: ..., l2: ...}`.")
     spectral_norm: Bool = Field(False, description="Divides the kernel by its largest singular value (Miyato et al. 2018).")
 
@@ -169,7 +172,7 @@ def expect_rank(layer: Layer, x: TensorType, rank: int, shape: str) -> None:
 
 def expect_float(layer: Layer, x: TensorType) -> None:
     """Raises NS408 for ids and texts where numbers are due."""
-    if x.dtype.is_integer and x.vocabulary is not None:
+    if x.dtype in INTEGERS and x.vocabulary is not None:
         raise Problem("NS408", f"`{layer.type}` needs numbers, but gets ids", help="add `- embedding: 64` above this line")
 
 
@@ -181,4 +184,3 @@ def _rank_help(name: str, x: TensorType, rank: int) -> tuple[str, ...]:
     if rank > x.rank == 1:
         return (f"`- reshape: [...]` gives a vector the {rank} axes it needs",)
     return ()
-

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
     from netspec.emit import Array
 
-_SHAPES = {1: "a series [time, channels]", 2: "an image [height, width, channels]", 3: "a volume [depth, height, width, channels]"}
+_SHAPES = {
+    1: "a series [time, channels]",
+    2: "an image [height, width, channels]",
+    3: "a volume [depth, height, width, channels]",
+}
 
 
 class Convolution(KernelLayer):
@@ -39,7 +43,8 @@ class Convolution(KernelLayer):
     kernel_size: Window = Field(description="Size of the window: one number, or one for each spatial axis.")
     strides: Window = Field(1, description="Step of the window: one number, or one for each spatial axis.")
     padding: Padding = Field(
-        "valid", description="`valid` adds nothing, `same` keeps size / strides; or a number, or a [before, after] pair an axis."
+        "valid",
+        description="`valid` adds nothing, `same` keeps size / strides; or a number, or a [before, after] pair an axis.",
     )
     dilation_rate: Window = Field(1, description="Distance between the window's elements.")
 
@@ -63,7 +68,12 @@ class Convolution(KernelLayer):
         strides, pads = per_axis(self, "strides", self.rank), self.pads()
         return tuple(
             slide(
-                x.shape[i], window, strides[i], pads if isinstance(pads, str) else pads[i], what="a window", where=f"an axis of {x}"
+                x.shape[i],
+                window,
+                strides[i],
+                pads if isinstance(pads, str) else pads[i],
+                what="a window",
+                where=f"an axis of {x}",
             )
             for i, window in enumerate(self.windows())
         )
@@ -243,7 +253,7 @@ class SeparableConv2d(Convolution):
         size = static_size(inputs[0].shape[-1], "the number of channels")
         middle, filters = size * self.depth_multiplier, static_size(self.filters, "`filters`")
         depthwise = self.conv(size, middle, rngs, groups=size, use_bias=False)
-        one_by_one = {"kernel_size": (1, 1), "strides": 1, "padding": "VALID", "kernel_dilation": 1}
+        one_by_one: dict[str, Any] = {"kernel_size": (1, 1), "strides": 1, "padding": "VALID", "kernel_dilation": 1}
         return Chain(depthwise=depthwise, pointwise=self.conv(middle, filters, rngs, **one_by_one))
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:

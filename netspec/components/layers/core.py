@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from netspec.components.base import describe
-from netspec.components.fields import Int, NotNegative, Rate, Size
-from netspec.components.initializers import Initializer
+from netspec.components.fields import Bool, Int, NotNegative, Rate, Size
+from netspec.components.initializers import Initializer, Ones, Uniform, Zeros
 from netspec.components.layers.base import (
     Arrays,
-    Bool,
     Forward,
     KernelLayer,
     Layer,
@@ -24,7 +23,7 @@ from netspec.components.layers.base import (
 )
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Flattened, Value
-from netspec.tensor import Dim, DType, TensorType, product
+from netspec.tensor import INTEGERS, Dim, DType, TensorType, product
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -269,10 +268,10 @@ class Embedding(WeightedLayer):
     short: ClassVar[str | None] = "output_dim"
     output_dim: Size = Field(description="Length of each vector.")
     input_dim: Size | None = Field(None, description="Number of ids; by default the input's `vocabulary`.")
-    embeddings_initializer: Initializer = Field("uniform", validate_default=True, description="How the vectors start.")
+    embeddings_initializer: Initializer = Field(default_factory=Uniform, description="How the vectors start.")
 
     def output(self, x: TensorType) -> TensorType:
-        if not x.dtype.is_integer:
+        if x.dtype not in INTEGERS:
             raise Problem(
                 "NS408",
                 f"`embedding` needs ids, but gets numbers {x}",
@@ -333,8 +332,8 @@ class Scale(WeightedLayer):
 
     type: ClassVar[str] = "scale"
     use_bias: Bool = Field(False, description="Adds a learnt bias for each channel.")
-    scale_initializer: Initializer = Field("ones", validate_default=True, description="How the factors start.")
-    bias_initializer: Initializer = Field("zeros", validate_default=True, description="How the bias starts.")
+    scale_initializer: Initializer = Field(default_factory=Ones, description="How the factors start.")
+    bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
 
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from netspec.components.fields import Bool, Count, Fraction, Positive
-from netspec.components.initializers import Initializer
+from netspec.components.initializers import Initializer, Ones, Zeros
 from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, expect_float, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
@@ -24,8 +24,8 @@ class Normalization(WeightedLayer):
     epsilon: Positive = Field(1e-3, description="Added to the variance before the root.")
     use_scale: Bool = Field(True, description="Multiplies by a learnt factor for each channel.")
     use_bias: Bool = Field(True, description="Adds a learnt bias for each channel.")
-    scale_initializer: Initializer = Field("ones", validate_default=True, description="How the factors start.")
-    bias_initializer: Initializer = Field("zeros", validate_default=True, description="How the bias starts.")
+    scale_initializer: Initializer = Field(default_factory=Ones, description="How the factors start.")
+    bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
 
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)

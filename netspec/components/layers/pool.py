@@ -17,7 +17,11 @@ from netspec.tensor import TensorType
 if TYPE_CHECKING:
     from flax import nnx
 
-_SHAPES = {1: "a series [time, channels]", 2: "an image [height, width, channels]", 3: "a volume [depth, height, width, channels]"}
+_SHAPES = {
+    1: "a series [time, channels]",
+    2: "an image [height, width, channels]",
+    3: "a volume [depth, height, width, channels]",
+}
 
 
 class _Pool(Layer):
@@ -267,7 +271,9 @@ class Upsample(Layer):
         x = g.channels_first(inputs[0])
         scales = g.floats([1.0, 1.0, *(float(factor) for factor in self._factors(x.type))])
         if self.interpolation == "nearest":
-            return g.op("Resize", [x, None, scales], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+            return g.op(
+                "Resize", [x, None, scales], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+            )
         return g.op("Resize", [x, None, scales], mode="linear", coordinate_transformation_mode="half_pixel")
 
 

@@ -386,6 +386,5 @@ class R2(Metric):
 
 
 METRICS: dict[str, type[Metric]] = {
-    metric.type: metric
-    for metric in (Accuracy, Precision, Recall, F1, TopKAccuracy, RocAuc, PrAuc, Rmse, Mse, Mae, Mape, R2)
+    metric.type: metric for metric in (Accuracy, Precision, Recall, F1, TopKAccuracy, RocAuc, PrAuc, Rmse, Mse, Mae, Mape, R2)
 }

@@ -252,7 +252,9 @@ class Exponential(Schedule):
     def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
         import optax
 
-        return optax.exponential_decay(peak, max(1, round(self.every_epochs * steps_per_epoch)), self.rate, staircase=self.staircase)
+        return optax.exponential_decay(
+            peak, max(1, round(self.every_epochs * steps_per_epoch)), self.rate, staircase=self.staircase
+        )
 
 
 class Step(Schedule):
@@ -317,6 +319,6 @@ class OneCycle(Schedule):
 
 
 SCHEDULES: dict[str, type[Schedule]] = {
-    schedule.type: schedule for schedule in (ConstantSchedule, CosineSchedule, WarmupCosine, Exponential, Step, Linear, OneCycle)
+    schedule.type: schedule
+    for schedule in (ConstantSchedule, CosineSchedule, WarmupCosine, Exponential, Step, Linear, OneCycle)
 }
-

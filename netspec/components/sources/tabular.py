@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -105,7 +104,9 @@ class Csv(PartedFiles):
         if self.columns is None:
             return frame if self.header else frame.rename({name: f"column_{i + 1}" for i, name in enumerate(frame.columns)})
         if len(self.columns) != frame.width:
-            raise Problem("NS502", f"`{path.name}` has {frame.width} columns, but `columns` names {len(self.columns)}", field="columns")
+            raise Problem(
+                "NS502", f"`{path.name}` has {frame.width} columns, but `columns` names {len(self.columns)}", field="columns"
+            )
         return frame.rename(dict(zip(frame.columns, self.columns, strict=True)))
 
 
@@ -135,7 +136,9 @@ class Inline(Source):
     short: ClassVar[str | None] = "columns"
     all_short: ClassVar[bool] = True
     external: ClassVar[bool] = False
-    columns: dict[str, list[Any]] = Field(description="For each column its values, a number, a text or a list of numbers a row.")
+    columns: dict[str, list[Any]] = Field(
+        description="For each column its values, a number, a text or a list of numbers a row."
+    )
 
     def read(self, locate: Locate) -> Reading:
         columns = {name: _inline_column(name, values) for name, values in self.columns.items()}
@@ -248,4 +251,3 @@ def _plain(name: str) -> str:
 
 
 SOURCES: tuple[type[Source], ...] = (Csv, Inline, Npz, Sklearn)
-

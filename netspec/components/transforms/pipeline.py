@@ -210,7 +210,9 @@ def refuse_missing(values: Array, what: str) -> None:
     missing = count_missing(values)
     if missing:
         help = "add `{impute: most_frequent}`" if values.dtype == object else "add `{impute: median}`"
-        raise Problem("NS503", f"{missing} of {len(values)} values of {what} are missing", help=f"{help} to its `preprocess` steps")
+        raise Problem(
+            "NS503", f"{missing} of {len(values)} values of {what} are missing", help=f"{help} to its `preprocess` steps"
+        )
 
 
 def count_missing(values: Array) -> int:

@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from netspec.emit import Array, Attribute, Flattened, Layout
 from netspec.emit import Value as AnyValue
-from netspec.export import opset as opsets
+from netspec.exporter import opset as opsets
 from netspec.tensor import Dim, DType, Formula, Shape, TensorType
 
 DTYPES = {
@@ -20,7 +20,7 @@ DTYPES = {
     DType.int32: ir.DataType.INT32,
     DType.int64: ir.DataType.INT64,
     DType.uint8: ir.DataType.UINT8,
-    DType.bool: ir.DataType.BOOL,
+    DType.boolean: ir.DataType.BOOL,
     DType.string: ir.DataType.STRING,
 }
 
@@ -85,7 +85,9 @@ class OnnxEmitter:
     ) -> EmittedValue:
         return self._emit(operator, inputs, 1, domain, layout, type, attributes)[0]
 
-    def ops(self, operator: str, inputs: Sequence[AnyValue | None], outputs: int, **attributes: Attribute) -> tuple[EmittedValue, ...]:
+    def ops(
+        self, operator: str, inputs: Sequence[AnyValue | None], outputs: int, **attributes: Attribute
+    ) -> tuple[EmittedValue, ...]:
         return self._emit(operator, inputs, outputs, "", None, None, attributes)
 
     def _emit(
@@ -118,7 +120,9 @@ class OnnxEmitter:
 
     def _initializer(self, name: str, array: np.ndarray[Any, Any]) -> ir.Value:
         if array.dtype == object:
-            tensor: Any = ir.StringTensor([str(text).encode() for text in array.reshape(-1)], shape=ir.Shape(array.shape), name=name)
+            tensor: Any = ir.StringTensor(
+                [str(text).encode() for text in array.reshape(-1)], shape=ir.Shape(array.shape), name=name
+            )
         else:
             tensor = ir.tensor(np.asarray(array, order="C"), name=name)
         value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)

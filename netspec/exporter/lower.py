@@ -11,9 +11,9 @@ import onnx_ir as ir
 
 from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess
 from netspec.emit import Value as AnyValue
-from netspec.export import opset as opsets
-from netspec.export.emitter import DTYPES, EmittedValue, OnnxEmitter, axis_name
-from netspec.export.fold import fold_batch_norm
+from netspec.exporter import opset as opsets
+from netspec.exporter.emitter import DTYPES, EmittedValue, OnnxEmitter, axis_name
+from netspec.exporter.fold import fold_batch_norm
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
 from netspec.spec.sections import ExportSection
@@ -74,7 +74,9 @@ class _Lowering:
             values[Port(input_name)] = self._input(input_name, type)
         for node in self.graph.nodes:
             self.g.scope, self.g.weight_scope = node.name, node.weight_scope
-            own = {key: self.weights[f"{node.weight_scope}/{key}"] for key in node.weights if key in self._kept(node.weight_scope)}
+            own = {
+                key: self.weights[f"{node.weight_scope}/{key}"] for key in node.weights if key in self._kept(node.weight_scope)
+            }
             given: list[AnyValue] = [values[port] for port in node.inputs]
             result = node.op.onnx(self.g, given, own)
             assert isinstance(result, EmittedValue)
@@ -90,7 +92,9 @@ class _Lowering:
         dynamic = self.section.dynamic
         return "batch" if dynamic is None or "batch" in dynamic else 1
 
-    def _add_input(self, name: str, type: TensorType, shape: list[Any], dtype: ir.DataType, layout: Any = "channels_last") -> EmittedValue:
+    def _add_input(
+        self, name: str, type: TensorType, shape: list[Any], dtype: ir.DataType, layout: Any = "channels_last"
+    ) -> EmittedValue:
         value = self.g.input(name, type, [self._batch(), *shape], dtype, layout)
         self.inputs.append(value)
         return value
@@ -101,7 +105,9 @@ class _Lowering:
         if pipe is None:
             return self._tensor_input(name, type, DTYPES[type.dtype], {"columns": None})
         if pipe.is_array:
-            raw = self._tensor_input(name, type, DTYPES[self.raw_dtypes.get(name, DType.float32)], {"columns": [pipe.columns[0].name]})
+            raw = self._tensor_input(
+                name, type, DTYPES[self.raw_dtypes.get(name, DType.float32)], {"columns": [pipe.columns[0].name]}
+            )
             x = raw if raw.numpy_dtype == np.float32 else self.g.op("Cast", [raw], to=1)
             return self._steps((*pipe.columns[0].steps, *pipe.steps), x)
         joined = self._matrix(name, type, pipe) if pipe.raw_is_matrix else self._columns(name, type, pipe)
@@ -251,5 +257,3 @@ def _alike(columns: tuple[ColumnPipe, ...]) -> bool:
     first = [(type(step.transform), sorted(step.state)) for step in columns[0].steps]
     plain = all(step.transform.width(step.state) is None for column in columns for step in column.steps)
     return plain and all([(type(s.transform), sorted(s.state)) for s in c.steps] == first for c in columns)
-
-

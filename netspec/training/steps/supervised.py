@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from netspec.compile.network import Functional, Weights, fold_name
+from netspec.compiler.network import Functional, Weights, fold_name
 from netspec.components.augment import Augment
 from netspec.components.layers import KernelLayer
 from netspec.components.objectives import Loss
@@ -135,7 +135,7 @@ class Supervised:
             "optimizer": optimizer,
         }
         if "ema" in state:
-            keep = self.train.ema
+            keep = self.train.ema or 0.0
             after["ema"] = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state["ema"], after["parameters"])
         finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
         stopped = (state["failed"] >= 0) if self.train.on_nonfinite == "stop" else jnp.array(False)
@@ -160,7 +160,7 @@ def compiled_step(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Ca
     def one(state: State, data: Batch, rows: jax.Array) -> tuple[State, jax.Array]:
         return step(state, take(data, rows))
 
-    return one  # type: ignore[no-any-return]
+    return one
 
 
 def compiled_chunk(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Callable[..., tuple[State, jax.Array]]:
@@ -180,4 +180,4 @@ def compiled_chunk(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> C
 
         return lax.fori_loop(start, stop, body, (state, losses))
 
-    return many  # type: ignore[no-any-return]
+    return many

@@ -97,7 +97,9 @@ def load_newest(folder: Path) -> tuple[Saved | None, tuple[str, ...]]:
             told.append(str(damage))
     if found:
         help = "start anew with another `--run`, or restore the folder from a copy"
-        raise SpecError(Diagnostic("NS530", f"every checkpoint in `{folder}` is damaged: {'; '.join(told)}", help=(help,), exit_code=5))
+        raise SpecError(
+            Diagnostic("NS530", f"every checkpoint in `{folder}` is damaged: {'; '.join(told)}", help=(help,), exit_code=5)
+        )
     return None, ()
 
 

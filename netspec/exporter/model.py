@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.export.lower import Lowered
+from netspec.exporter.lower import Lowered
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
 

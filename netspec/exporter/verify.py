@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.export.session import session
+from netspec.exporter.session import session
 
 _ABSOLUTE, _RELATIVE = 1e-5, 1e-4
 

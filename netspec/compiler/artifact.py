@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
-from netspec.compile.network import Functional
+from netspec.compiler.network import Functional
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, Program
 from netspec.graph.costs import training_memory

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netspec.compile.network import Functional, Weights
+from netspec.compiler.network import Functional, Weights
 from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.prepare import Part
 from netspec.graph.objective import logits
-from netspec.train.scores import Scorer, output_plans, readable
+from netspec.training.scores import Scorer, output_plans, readable
 
 _LEAST_BATCH = 256
 

@@ -18,8 +18,8 @@ from netspec.graph import Program
 from netspec.graph.objective import losses_by_output
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
-from netspec.train.folder import Lock, RunFolder, describe_spec, new_run, newest_run
-from netspec.train.loop import Interrupted, Outcome, Quiet, Trainer, Watcher
+from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
+from netspec.training.loop import Interrupted, Outcome, Quiet, Trainer, Watcher
 
 _PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -43,7 +43,9 @@ def train(
     watcher = watcher or Quiet()
     if spec.train is None:
         message = "the spec has no `train` section"
-        raise SpecError(Diagnostic("NS510", message, file=spec.document.file, help=("add `train: {loss: ..., optimizer: ...}`",)))
+        raise SpecError(
+            Diagnostic("NS510", message, file=spec.document.file, help=("add `train: {loss: ..., optimizer: ...}`",))
+        )
     dataset = prepare(spec, program, roots, lengths)
     kept = {name: length for name, length in dataset.lengths.items() if name in program.main.weight_names}
     bound = bind(program, kept)
@@ -80,7 +82,9 @@ def bind(program: Program, lengths: Mapping[str, int]) -> Program:
 def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
     assert spec.train is not None
     if spec.train.batch_size > dataset.train.rows:
-        watcher.told(f"batch_size {spec.train.batch_size} is more than the {dataset.train.rows} training rows: one batch an epoch")
+        watcher.told(
+            f"batch_size {spec.train.batch_size} is more than the {dataset.train.rows} training rows: one batch an epoch"
+        )
 
 
 def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFolder:
@@ -91,14 +95,18 @@ def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFold
     found = newest_run(roots.runs, spec.name)
     if found is None:
         message = f"there is no run of `{spec.name}` in `{roots.runs}` to resume"
-        raise SpecError(Diagnostic("NS531", message, help=("leave out `--resume`, or name the folder with `--run`",), exit_code=2))
+        raise SpecError(
+            Diagnostic("NS531", message, help=("leave out `--resume`, or name the folder with `--run`",), exit_code=2)
+        )
     return found
 
 
 def _refuse_used(folder: RunFolder, resume: bool) -> None:
     if not resume and (folder.path / "manifest.json").exists():
         message = f"`{folder.path}` holds a run already"
-        raise SpecError(Diagnostic("NS532", message, help=("go on with it by `--resume`, or choose another `--run`",), exit_code=2))
+        raise SpecError(
+            Diagnostic("NS532", message, help=("go on with it by `--resume`, or choose another `--run`",), exit_code=2)
+        )
 
 
 def _check_unchanged(folder: RunFolder, spec: Spec, dataset: Dataset, allowed: Sequence[str]) -> None:
@@ -111,7 +119,9 @@ def _check_unchanged(folder: RunFolder, spec: Spec, dataset: Dataset, allowed: S
         shown = ", ".join(f"`{key}` ({before.get(key, 'not set')} -> {after.get(key, 'not set')})" for key in refused[:5])
         help = " ".join(f"--allow-change {key}" for key in refused[:3])
         message = f"the spec changed since the run began: {shown}"
-        raise SpecError(Diagnostic("NS534", message, file=spec.document.file, help=(f"start a new run, or resume with `{help}`",)))
+        raise SpecError(
+            Diagnostic("NS534", message, file=spec.document.file, help=(f"start a new run, or resume with `{help}`",))
+        )
     if folder.read_json("manifest.json")["data_sha256"] != dataset.sha256:
         raise SpecError(Diagnostic("NS534", "the data changed since the run began", help=("start a new run",)))
 

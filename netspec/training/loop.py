@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netspec.compile.network import Functional
+from netspec.compiler.network import Functional
 from netspec.components.layers.conv import Convolution
 from netspec.components.objectives import Loss
 from netspec.components.transforms.pipeline import Preprocess
@@ -22,10 +22,10 @@ from netspec.data.split import permutation
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.ir import Graph
 from netspec.spec.sections import TrainSection
-from netspec.train import checkpoint
-from netspec.train.evaluate import Evaluator
-from netspec.train.folder import RunFolder
-from netspec.train.steps.supervised import Batch, State, Supervised, compiled_chunk, compiled_step
+from netspec.training import checkpoint
+from netspec.training.evaluate import Evaluator
+from netspec.training.folder import RunFolder
+from netspec.training.steps.supervised import Batch, State, Supervised, compiled_chunk, compiled_step
 
 _CHUNK_SECONDS = 0.25
 _SAVE_SHARE = 0.05
@@ -255,7 +255,11 @@ class Trainer:
         if self.rest:
             sizes[-1] = self.rest
         step = int(state["step"])
-        record: dict[str, Any] = {"epoch": progress.epoch + 1, "step": step, "train_loss": float(np.average(losses, weights=sizes))}
+        record: dict[str, Any] = {
+            "epoch": progress.epoch + 1,
+            "step": step,
+            "train_loss": float(np.average(losses, weights=sizes)),
+        }
         if "validation" in self.dataset.parts:
             record |= self.evaluator.part(evaluated(state), self.dataset.parts["validation"], "validation")
         record["learning_rate"] = float(np.asarray(self.objective.schedule()(step - 1)))
@@ -325,7 +329,8 @@ def _signals() -> tuple[int, ...]:
 
 def evaluated(state: State) -> dict[str, jax.Array]:
     """The weights that are judged and shipped: the moving average where there is one."""
-    return {**state.get("ema", state["parameters"]), **state["statistics"]}
+    weights = state["ema"] if "ema" in state else state["parameters"]
+    return {**weights, **state["statistics"]}
 
 
 def on_device(part: Part) -> Batch:
@@ -356,7 +361,9 @@ def class_weights(train: TrainSection, losses: Mapping[str, Loss], dataset: Data
             unknown = set(train.class_weights) - set(pipe.classes)
             if unknown:
                 message = f"`class_weights` names `{sorted(unknown)[0]}`, which is not a class"
-                raise SpecError(Diagnostic("NS506", message, path="train.class_weights", help=(f"classes: {', '.join(pipe.classes)}",)))
+                raise SpecError(
+                    Diagnostic("NS506", message, path="train.class_weights", help=(f"classes: {', '.join(pipe.classes)}",))
+                )
             weights = np.asarray([train.class_weights.get(name, 1.0) for name in pipe.classes])
         else:
             labels = dataset.train.targets[output].astype(np.int64).reshape(-1)

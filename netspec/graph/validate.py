@@ -26,7 +26,9 @@ class Checked:
         return not any(d.severity is Severity.error for d in self.diagnostics)
 
 
-def checked(document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None) -> Checked:
+def checked(
+    document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None
+) -> Checked:
     """Read, build and check a document. Never raises for what the document says."""
     spec, found = read_spec(document, settings or {})
     if spec is None:
@@ -40,7 +42,9 @@ def checked(document: Document, settings: Mapping[str, Plain] | None = None, len
     return Checked(spec, program, in_order(found))
 
 
-def required(document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None) -> tuple[Spec, Program]:
+def required(
+    document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None
+) -> tuple[Spec, Program]:
     """A spec and its program. Raises SpecError with every problem."""
     result = checked(document, settings, lengths)
     if result.spec is None or result.program is None or not result.is_valid:

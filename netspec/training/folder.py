@@ -41,7 +41,9 @@ class RunFolder:
             return json.loads((self.path / name).read_text())
         except (OSError, ValueError):
             message = f"`{self.path}` is not a run folder: `{name}` is missing or broken"
-            raise SpecError(Diagnostic("NS531", message, help=("name the folder that `netspec train` printed",), exit_code=2)) from None
+            raise SpecError(
+                Diagnostic("NS531", message, help=("name the folder that `netspec train` printed",), exit_code=2)
+            ) from None
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
@@ -77,7 +79,9 @@ def new_run(runs: Path, name: str) -> RunFolder:
 
 def _unwritable(path: Path, error: OSError) -> SpecError:
     reason = (error.strerror or str(error)).lower()
-    return SpecError(Diagnostic("NS533", f"cannot write in `{path}`: {reason}", help=("choose another folder with `--runs`",), exit_code=4))
+    return SpecError(
+        Diagnostic("NS533", f"cannot write in `{path}`: {reason}", help=("choose another folder with `--runs`",), exit_code=4)
+    )
 
 
 def newest_run(runs: Path, name: str) -> RunFolder | None:
@@ -107,7 +111,9 @@ class Lock:
             holder = stream.read().strip() or "another process"
             stream.close()
             message = f"`{self.path.parent}` is in use by {holder}"
-            raise SpecError(Diagnostic("NS532", message, help=("wait for it, or train in another folder with `--run`",), exit_code=4)) from None
+            raise SpecError(
+                Diagnostic("NS532", message, help=("wait for it, or train in another folder with `--run`",), exit_code=4)
+            ) from None
         stream.truncate(0)
         stream.write(f"process {os.getpid()}")
         stream.flush()
