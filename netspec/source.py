@@ -18,7 +18,7 @@ import yaml
 
 from netspec.diagnostics import Diagnostic, Path, Span, SpecError
 
-Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64

@@ -97,10 +97,10 @@ def _files(path: str) -> list[Path]:
     if place.is_dir():
         return sorted(p for p in place.rglob("*") if p.suffix in _ENDINGS and p.is_file() and _is_spec(p))
     if any(sign in path for sign in "*?[") and not place.exists():
-        parts = Path(path).parts
-        base = Path(*[p for p in parts[: next(i for i, p in enumerate(parts) if any(s in p for s in "*?["))]])
-        pattern = str(Path(path).relative_to(base)) if str(base) != "." else path
-        return sorted(p for p in base.glob(pattern) if p.is_file() and _is_spec(p))
+        parts = place.parts
+        first = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*?["))
+        found = Path(*parts[:first]).glob(str(Path(*parts[first:])))
+        return sorted(p for p in found if p.is_file() and _is_spec(p))
     return [place]
 
 

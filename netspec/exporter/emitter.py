@@ -227,7 +227,7 @@ class OnnxEmitter:
     def label_encoder(self, x: AnyValue, keys: Sequence[object], *, default: int) -> EmittedValue:
         own = _own(x)
         positions = list(range(len(keys)))
-        if own.numpy_dtype == object:
+        if own.numpy_dtype is object:
             found = self.op(
                 "LabelEncoder",
                 [own],

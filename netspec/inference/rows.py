@@ -6,16 +6,20 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from netspec.components.sources.base import Column
-from netspec.components.transforms.pipeline import ColumnPipe, Preprocess
+from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
 from netspec.diagnostics import Diagnostic, SpecError, suggest
 
 
-def columns_of(preprocess: Preprocess, rows: Mapping[str, Sequence[Any]]) -> dict[str, Column]:
+Rows: TypeAlias = Mapping[str, "Sequence[Any] | np.ndarray[Any, Any]"]
+"""Values by column name, one a row."""
+
+
+def columns_of(preprocess: Preprocess, rows: Rows) -> dict[str, Column]:
     """Columns by name, each in the kind that training saw. Raises SpecError NS502, NS507."""
     found = {}
     for pipe in preprocess.inputs.values():
@@ -31,7 +35,7 @@ def columns_of(preprocess: Preprocess, rows: Mapping[str, Sequence[Any]]) -> dic
     return found
 
 
-def _column(column: ColumnPipe, values: Sequence[Any], pipe: Any) -> Column:
+def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
     if column.is_text:
         return Column("category", np.asarray(["" if v is None else str(v) for v in values], dtype=object))
     try:
@@ -56,7 +60,7 @@ def read_rows(path: Path, preprocess: Preprocess) -> dict[str, Column]:
         raise SpecError(Diagnostic("NS509", f"cannot read rows from `{path}`: {reason}", exit_code=2)) from None
 
 
-def _raw_rows(path: Path, preprocess: Preprocess) -> Mapping[str, Sequence[Any]]:
+def _raw_rows(path: Path, preprocess: Preprocess) -> Rows:
     ending = path.suffix.lower()
     if ending == ".npz":
         with np.load(path, allow_pickle=False) as archive:
@@ -77,7 +81,7 @@ def _raw_rows(path: Path, preprocess: Preprocess) -> Mapping[str, Sequence[Any]]
     return {name: [row[index] if index < len(row) else "" for row in body if row] for index, name in enumerate(header)}
 
 
-def _image_row(path: Path, preprocess: Preprocess) -> Mapping[str, Sequence[Any]]:
+def _image_row(path: Path, preprocess: Preprocess) -> Rows:
     """One image, in the size and the channels of the input."""
     from PIL import Image
 

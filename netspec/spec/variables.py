@@ -31,7 +31,7 @@ def substitute(text: str, variables: Variables) -> Plain:
         return text
     pieces: list[Plain] = []
     position = 0
-    for match in iter(lambda: _REFERENCE.search(text, position), None):
+    while (match := _REFERENCE.search(text, position)) is not None:
         if match.start() > position:
             pieces.append(text[position : match.start()])
         if match[2]:
