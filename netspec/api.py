@@ -14,7 +14,8 @@ from netspec.spec import load as _load
 
 if TYPE_CHECKING:
     from netspec.compiler.network import Network
-    from netspec.inference import Evaluation, Run
+    from netspec.inference import Evaluation
+    from netspec.inference.run import Run
     from netspec.proof import Exported
 
 
@@ -55,7 +56,7 @@ def train(
 ) -> Run:
     """Train a spec, and return the run with its best weights. Raises SpecError."""
     from netspec.data import Roots
-    from netspec.inference import Run
+    from netspec.inference.run import Run
     from netspec.training import train as start
 
     checked, program = _required(spec, set)
@@ -79,7 +80,7 @@ def predict(run: Run | str | Path, rows: Mapping[str, Sequence[Any]]) -> dict[st
 
 def export(run: Run | str | Path, path: str | Path, **changes: Any) -> Exported:
     """Write a run as an ONNX file, proven equal to it. `changes` replace fields of `export:`. Raises SpecError."""
-    from netspec.inference import Run
+    from netspec.inference.run import Run
     from netspec.proof.run import export_run
 
     return export_run(run if isinstance(run, Run) else Run(run), Path(path), **changes)

@@ -80,7 +80,8 @@ def predict(
 
 
 def _open(model: Path, root: Path | None, data_root: Path | None, device: str | None) -> Any:
-    prepare_jax(device)
+    if not model.is_file():
+        prepare_jax(device)  # an .onnx file needs no JAX
     from netspec.inference import open_predictor
 
     return open_predictor(model, {"root": root, "data_root": data_root})

@@ -31,7 +31,7 @@ def export(
     _check("--inputs", inputs, ("raw", "prepared"))
     _check("--outputs", outputs, ("as_spec", "probabilities", "labels"))
     prepare_jax("cpu")
-    from netspec.inference import Run
+    from netspec.inference.run import Run
     from netspec.proof.run import export_run
     from netspec.report.promises import broken_size
     from netspec.report.table import size

@@ -3,8 +3,6 @@
 A catalogue is a dict written by hand. Nothing here imports a framework.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 

@@ -1,7 +1,5 @@
 """How weights start. Words and defaults are Keras'; each gives a JAX initializer."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
@@ -18,7 +16,7 @@ Distribution = Literal["uniform", "normal", "truncated_normal"]
 class BaseInitializer(Component):
     """Draws a weight's first value from a key and a shape."""
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         """The function `(key, shape, dtype) -> array`."""
         raise NotImplementedError
 
@@ -26,9 +24,9 @@ class BaseInitializer(Component):
 class Zeros(BaseInitializer):
     """All zeros."""
 
-    type: ClassVar[str] = "zeros"
+    type = "zeros"
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         from jax.nn import initializers
 
         return initializers.zeros
@@ -37,9 +35,9 @@ class Zeros(BaseInitializer):
 class Ones(BaseInitializer):
     """All ones."""
 
-    type: ClassVar[str] = "ones"
+    type = "ones"
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         from jax.nn import initializers
 
         return initializers.ones
@@ -48,11 +46,11 @@ class Ones(BaseInitializer):
 class Constant(BaseInitializer):
     """Given values: one number, or nested lists in the weight's own shape (a kernel is `[in, out]`)."""
 
-    type: ClassVar[str] = "constant"
-    short: ClassVar[str | None] = "value"
+    type = "constant"
+    short = "value"
     value: Any = Field(description="A number, or lists of numbers in the weight's shape.")
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         import jax.numpy as jnp
 
         value = self.value
@@ -67,11 +65,11 @@ class Constant(BaseInitializer):
 class Normal(BaseInitializer):
     """A normal distribution around zero."""
 
-    type: ClassVar[str] = "normal"
-    short: ClassVar[str | None] = "stddev"
+    type = "normal"
+    short = "stddev"
     stddev: Positive = Field(0.05, description="Standard deviation.")
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         from jax.nn import initializers
 
         return initializers.normal(self.stddev)
@@ -80,17 +78,17 @@ class Normal(BaseInitializer):
 class Uniform(BaseInitializer):
     """A uniform distribution around zero."""
 
-    type: ClassVar[str] = "uniform"
-    short: ClassVar[str | None] = "limit"
+    type = "uniform"
+    short = "limit"
     limit: Positive = Field(0.05, description="Values lie between -limit and limit.")
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         import jax
         import jax.numpy as jnp
 
         limit = self.limit
 
-        def init(key: Any, shape: Any, dtype: Any = jnp.float32, out_sharding: object = None) -> jax.Array:
+        def init(key: Any, shape: Any, dtype: Any = jnp.float32, out_sharding: object = None) -> "jax.Array":
             return jax.random.uniform(key, shape, dtype, -limit, limit)
 
         return init
@@ -99,11 +97,11 @@ class Uniform(BaseInitializer):
 class TruncatedNormal(BaseInitializer):
     """A normal distribution cut at two standard deviations."""
 
-    type: ClassVar[str] = "truncated_normal"
-    short: ClassVar[str | None] = "stddev"
+    type = "truncated_normal"
+    short = "stddev"
     stddev: Positive = Field(0.05, description="Standard deviation before the cut.")
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         from jax.nn import initializers
 
         return initializers.truncated_normal(self.stddev)
@@ -112,11 +110,11 @@ class TruncatedNormal(BaseInitializer):
 class _VarianceScaling(BaseInitializer):
     """Variance scaled to the layer's width."""
 
-    short: ClassVar[str | None] = "distribution"
+    short = "distribution"
     scale: ClassVar[float] = 1.0
     mode: ClassVar[Literal["fan_in", "fan_avg"]] = "fan_in"
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         from jax.nn import initializers
 
         return initializers.variance_scaling(self.scale, self.mode, getattr(self, "distribution"))  # noqa: B009
@@ -125,34 +123,34 @@ class _VarianceScaling(BaseInitializer):
 class Glorot(_VarianceScaling):
     """Variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
 
-    type: ClassVar[str] = "glorot"
-    mode: ClassVar[Literal["fan_in", "fan_avg"]] = "fan_avg"
+    type = "glorot"
+    mode = "fan_avg"
     distribution: Distribution = Field("uniform", description="Shape of the distribution.")
 
 
 class He(_VarianceScaling):
     """Variance 2 / fan_in, for relu networks (He et al. 2015)."""
 
-    type: ClassVar[str] = "he"
-    scale: ClassVar[float] = 2.0
+    type = "he"
+    scale = 2.0
     distribution: Distribution = Field("truncated_normal", description="Shape of the distribution.")
 
 
 class Lecun(_VarianceScaling):
     """Variance 1 / fan_in, for selu networks (LeCun et al. 1998)."""
 
-    type: ClassVar[str] = "lecun"
+    type = "lecun"
     distribution: Distribution = Field("truncated_normal", description="Shape of the distribution.")
 
 
 class Orthogonal(BaseInitializer):
     """An orthogonal matrix (Saxe et al. 2014), the usual start of recurrent kernels."""
 
-    type: ClassVar[str] = "orthogonal"
-    short: ClassVar[str | None] = "gain"
+    type = "orthogonal"
+    short = "gain"
     gain: Float = Field(1.0, description="Factor on the matrix.")
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         from jax.nn import initializers
 
         return initializers.orthogonal(self.gain)
@@ -161,11 +159,11 @@ class Orthogonal(BaseInitializer):
 class IdentityStart(BaseInitializer):
     """The identity matrix times a gain (Le et al. 2015: an IRNN)."""
 
-    type: ClassVar[str] = "identity"
-    short: ClassVar[str | None] = "gain"
+    type = "identity"
+    short = "gain"
     gain: Float = Field(1.0, description="Factor on the matrix.")
 
-    def jax(self) -> JaxInitializer:
+    def jax(self) -> "JaxInitializer":
         import jax.numpy as jnp
 
         gain = self.gain

@@ -12,6 +12,7 @@ import numpy as np
 from netspec.components.sources.base import Column
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Roots
+from netspec.data.scores import probabilities
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.exporter.session import feeds, session
 from netspec.graph import build
@@ -19,7 +20,6 @@ from netspec.graph.outputs import OutputPlan
 from netspec.inference.predictor import Predictor
 from netspec.source import read_text
 from netspec.spec import read_spec
-from netspec.training.scores import probabilities
 
 Array = np.ndarray[Any, Any]
 

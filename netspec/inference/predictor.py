@@ -16,11 +16,11 @@ from netspec.components.sources.tabular import PartedFiles
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Part, Roots
 from netspec.data.prepare import prepare_part
+from netspec.data.scores import Scorer
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program
 from netspec.graph.outputs import OutputPlan
 from netspec.spec import Spec
-from netspec.training.scores import Scorer
 
 Array = np.ndarray[Any, Any]
 BATCH = 1024

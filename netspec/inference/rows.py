@@ -14,7 +14,6 @@ from netspec.components.sources.base import Column
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
 from netspec.diagnostics import Diagnostic, SpecError, suggest
 
-
 Rows: TypeAlias = Mapping[str, "Sequence[Any] | np.ndarray[Any, Any]"]
 """Values by column name, one a row."""
 

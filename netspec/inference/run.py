@@ -14,12 +14,12 @@ import numpy as np
 from netspec.compiler.network import Functional, Network
 from netspec.components.sources.base import Column
 from netspec.data import Roots
+from netspec.data.scores import output_plans, readable
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.objective import losses_by_output
 from netspec.inference.predictor import Predictor
 from netspec.training import checkpoint
 from netspec.training.folder import RunFolder
-from netspec.training.scores import output_plans, readable
 
 Array = np.ndarray[Any, Any]
 

@@ -18,11 +18,11 @@ import onnx_ir as ir
 
 from netspec.compiler.network import Functional
 from netspec.components.transforms.pipeline import Preprocess
+from netspec.data.scores import probabilities
 from netspec.exporter.lower import Lowered
 from netspec.exporter.session import feeds, session
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
-from netspec.training.scores import probabilities
 
 Array = np.ndarray[Any, Any]
 _FLOOR = 2e-6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.proof.export import Exported, export
 
 if TYPE_CHECKING:
-    from netspec.inference import Run
+    from netspec.inference.run import Run
 
 
 def export_run(run: Run, path: Path, **changes: Any) -> Exported:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic
-from netspec.inference import Run
+from netspec.inference.run import Run
 from netspec.report.evaluation import figures
 from netspec.report.promises import broken_metrics, broken_size
 from netspec.report.table import size

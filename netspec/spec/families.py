@@ -1,9 +1,7 @@
 """The families: short forms that expand to layers before anything else sees them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import Field, field_validator
 
@@ -57,7 +55,7 @@ class Family(Component):
 class Mlp(Family):
     """Dense layers one after the other; an image is flattened first."""
 
-    type: ClassVar[str] = "mlp"
+    type = "mlp"
     hidden: tuple[Size, ...] = Field((), description="Units of each hidden layer.")
 
     def layers(self, rank: int) -> list[Layer]:
@@ -70,7 +68,7 @@ class Mlp(Family):
 class Cnn(Family):
     """Convolutions with pooling, then dense layers; 1d, 2d or 3d from the input's rank."""
 
-    type: ClassVar[str] = "cnn"
+    type = "cnn"
     filters: tuple[Size, ...] = Field(description="Filters of each convolution.")
     kernel_size: Window = Field(3, description="Window of the convolutions.")
     strides: Window = Field(1, description="Step of the convolutions.")

@@ -1,10 +1,8 @@
 """The sections of a spec beside the model: data, train, export, expect."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -71,7 +69,7 @@ class Split(Section):
     group: str | None = Field(None, description="A column whose equal values stay in one part.")
 
     @model_validator(mode="after")
-    def _something_left(self) -> Split:
+    def _something_left(self) -> Self:
         shares = [part for part in (self.validation, self.test) if isinstance(part, float)]
         if sum(shares) >= 1:
             raise ValueError("`validation` and `test` leave nothing to train on")
@@ -200,7 +198,7 @@ class Bound(Section):
     equal: Quantity | None = Field(None, description="It is exactly this.")
 
     @model_validator(mode="after")
-    def _says_something(self) -> Bound:
+    def _says_something(self) -> Self:
         if self.min is None and self.max is None and self.equal is None:
             raise ValueError("a promise needs `min`, `max` or `equal`")
         return self

@@ -13,8 +13,8 @@ from netspec.compiler.network import Functional, Weights
 from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.prepare import Part
+from netspec.data.scores import Scorer, output_plans, readable
 from netspec.graph.objective import logits
-from netspec.training.scores import Scorer, output_plans, readable
 
 _LEAST_BATCH = 256
 

@@ -1,7 +1,5 @@
 """What an augmentation is: a random change of a training batch, inside the compiled step."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar
 
 from netspec.components.base import Component
@@ -24,6 +22,6 @@ class Augment(Component):
         if self.rank is not None and x.rank != self.rank:
             raise Problem("NS402", f"`{self.type}` needs images [height, width, channels], but the input is {x}")
 
-    def apply(self, x: jax.Array, key: jax.Array, fill: jax.Array) -> jax.Array:
+    def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         """A changed batch [batch, ...]; `fill` [channels] or a number is what stands outside the picture."""
         raise NotImplementedError

@@ -1,8 +1,6 @@
 """Augmentations of images [batch, height, width, channels], and noise for anything."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -23,11 +21,11 @@ class FlipHorizontal(Augment):
     ```
     """
 
-    type: ClassVar[str] = "flip_horizontal"
-    short: ClassVar[str | None] = "probability"
+    type = "flip_horizontal"
+    short = "probability"
     probability: Fraction = Field(0.5, description="Share of examples that are mirrored.")
 
-    def apply(self, x: jax.Array, key: jax.Array, fill: jax.Array) -> jax.Array:
+    def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         import jax
 
         flipped = jax.random.bernoulli(key, self.probability, (x.shape[0], 1, 1, 1))
@@ -42,11 +40,11 @@ class FlipVertical(Augment):
     ```
     """
 
-    type: ClassVar[str] = "flip_vertical"
-    short: ClassVar[str | None] = "probability"
+    type = "flip_vertical"
+    short = "probability"
     probability: Fraction = Field(0.5, description="Share of examples that are mirrored.")
 
-    def apply(self, x: jax.Array, key: jax.Array, fill: jax.Array) -> jax.Array:
+    def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         import jax
 
         flipped = jax.random.bernoulli(key, self.probability, (x.shape[0], 1, 1, 1))
@@ -61,11 +59,11 @@ class Rotate(Augment):
     ```
     """
 
-    type: ClassVar[str] = "rotate"
-    short: ClassVar[str | None] = "degrees"
+    type = "rotate"
+    short = "degrees"
     degrees: Positive = Field(description="The largest angle, either way.")
 
-    def apply(self, x: jax.Array, key: jax.Array, fill: jax.Array) -> jax.Array:
+    def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         import jax
         import jax.numpy as jnp
 
@@ -88,8 +86,8 @@ class RandomCrop(Augment):
     ```
     """
 
-    type: ClassVar[str] = "random_crop"
-    short: ClassVar[str | None] = "padding"
+    type = "random_crop"
+    short = "padding"
     padding: Count = Field(description="Pixels of border on each side.")
 
     def check(self, x: TensorType) -> None:
@@ -97,7 +95,7 @@ class RandomCrop(Augment):
         if any(isinstance(size, int) and size <= self.padding for size in x.shape[:2]):
             raise Problem("NS205", f"a border of {self.padding} is as large as the image {x}", field="padding")
 
-    def apply(self, x: jax.Array, key: jax.Array, fill: jax.Array) -> jax.Array:
+    def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         import jax
         import jax.numpy as jnp
 
@@ -107,7 +105,7 @@ class RandomCrop(Augment):
         padded = padded.at[:, border : border + height, border : border + width].set(x)
         corners = jax.random.randint(key, (n, 2), 0, 2 * border + 1)
 
-        def window(image: jax.Array, corner: jax.Array) -> jax.Array:
+        def window(image: "jax.Array", corner: "jax.Array") -> "jax.Array":
             return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (height, width, channels))
 
         return jax.vmap(window)(padded, corners)
@@ -121,13 +119,13 @@ class Noise(Augment):
     ```
     """
 
-    type: ClassVar[str] = "gaussian_noise"
-    short: ClassVar[str | None] = "stddev"
-    geometric: ClassVar[bool] = False
-    rank: ClassVar[int | None] = None
+    type = "gaussian_noise"
+    short = "stddev"
+    geometric = False
+    rank = None
     stddev: NotNegative = Field(description="Standard deviation of the noise.")
 
-    def apply(self, x: jax.Array, key: jax.Array, fill: jax.Array) -> jax.Array:
+    def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         import jax
 
         return x + self.stddev * jax.random.normal(key, x.shape, x.dtype)

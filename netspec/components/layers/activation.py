@@ -4,10 +4,8 @@ Each is a layer of its own and a word for the `activation` field of others. Form
 `jax.nn`; the ONNX forms are exact, attribute by attribute.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -28,7 +26,7 @@ Unary = Callable[[Any], Any]
 class Activation(Layer):
     """A function of each element: shapes pass, in any layout."""
 
-    elementwise: ClassVar[bool] = True
+    elementwise = True
     operator: ClassVar[str] = ""
     """The ONNX operator of the same definition, where there is one without attributes."""
 
@@ -40,7 +38,7 @@ class Activation(Layer):
         """The JAX function."""
         raise NotImplementedError
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         return self.function()
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
@@ -56,7 +54,7 @@ class Linear(Activation):
     ```
     """
 
-    type: ClassVar[str] = "linear"
+    type = "linear"
 
     def function(self) -> Unary:
         return lambda x: x
@@ -76,9 +74,9 @@ class BinaryStep(Activation):
     ```
     """
 
-    type: ClassVar[str] = "binary_step"
-    short: ClassVar[str | None] = "threshold"
-    discontinuous: ClassVar[bool] = True
+    type = "binary_step"
+    short = "threshold"
+    discontinuous = True
     threshold: Float = Field(0.0, description="The step fires at this value and above.")
 
     def function(self) -> Unary:
@@ -100,8 +98,8 @@ class Sigmoid(Activation):
     ```
     """
 
-    type: ClassVar[str] = "sigmoid"
-    operator: ClassVar[str] = "Sigmoid"
+    type = "sigmoid"
+    operator = "Sigmoid"
 
     def function(self) -> Unary:
         import jax
@@ -118,7 +116,7 @@ class HardSigmoid(Activation):
     ```
     """
 
-    type: ClassVar[str] = "hard_sigmoid"
+    type = "hard_sigmoid"
 
     def function(self) -> Unary:
         import jax
@@ -138,8 +136,8 @@ class Tanh(Activation):
     ```
     """
 
-    type: ClassVar[str] = "tanh"
-    operator: ClassVar[str] = "Tanh"
+    type = "tanh"
+    operator = "Tanh"
 
     def function(self) -> Unary:
         import jax.numpy as jnp
@@ -156,8 +154,8 @@ class Relu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "relu"
-    operator: ClassVar[str] = "Relu"
+    type = "relu"
+    operator = "Relu"
 
     def function(self) -> Unary:
         import jax
@@ -174,7 +172,7 @@ class Relu6(Activation):
     ```
     """
 
-    type: ClassVar[str] = "relu6"
+    type = "relu6"
 
     def function(self) -> Unary:
         import jax
@@ -194,8 +192,8 @@ class LeakyRelu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "leaky_relu"
-    short: ClassVar[str | None] = "negative_slope"
+    type = "leaky_relu"
+    short = "negative_slope"
     negative_slope: NotNegative = Field(0.3, description="Slope for negative values.")
 
     def function(self) -> Unary:
@@ -217,8 +215,8 @@ class Prelu(WeightedLayer):
     ```
     """
 
-    type: ClassVar[str] = "prelu"
-    elementwise: ClassVar[bool] = True
+    type = "prelu"
+    elementwise = True
     alpha_initializer: Initializer = Field(default_factory=lambda: Constant(value=0.25), description="How the slopes start.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -228,7 +226,7 @@ class Prelu(WeightedLayer):
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
         return {"alpha": Weight((inputs[0].shape[-1],), self.trainable)}
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.activation import Prelu as PreluModule
 
         size = static_size(inputs[0].shape[-1], "the number of channels")
@@ -247,8 +245,8 @@ class Elu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "elu"
-    short: ClassVar[str | None] = "alpha"
+    type = "elu"
+    short = "alpha"
     alpha: NotNegative = Field(1.0, description="The limit for large negative values, negated.")
 
     def function(self) -> Unary:
@@ -270,8 +268,8 @@ class Selu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "selu"
-    operator: ClassVar[str] = "Selu"
+    type = "selu"
+    operator = "Selu"
 
     def function(self) -> Unary:
         import jax
@@ -290,8 +288,8 @@ class Gelu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "gelu"
-    short: ClassVar[str | None] = "approximate"
+    type = "gelu"
+    short = "approximate"
     approximate: Bool = Field(False, description="`true` is the tanh form.")
 
     def function(self) -> Unary:
@@ -313,7 +311,7 @@ class Silu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "silu"
+    type = "silu"
 
     def function(self) -> Unary:
         import jax
@@ -333,8 +331,8 @@ class HardSilu(Activation):
     ```
     """
 
-    type: ClassVar[str] = "hard_silu"
-    operator: ClassVar[str] = "HardSwish"
+    type = "hard_silu"
+    operator = "HardSwish"
 
     def function(self) -> Unary:
         import jax
@@ -351,8 +349,8 @@ class Mish(Activation):
     ```
     """
 
-    type: ClassVar[str] = "mish"
-    operator: ClassVar[str] = "Mish"
+    type = "mish"
+    operator = "Mish"
 
     def function(self) -> Unary:
         import jax
@@ -369,8 +367,8 @@ class Softplus(Activation):
     ```
     """
 
-    type: ClassVar[str] = "softplus"
-    operator: ClassVar[str] = "Softplus"
+    type = "softplus"
+    operator = "Softplus"
 
     def function(self) -> Unary:
         import jax
@@ -387,8 +385,8 @@ class Softsign(Activation):
     ```
     """
 
-    type: ClassVar[str] = "softsign"
-    operator: ClassVar[str] = "Softsign"
+    type = "softsign"
+    operator = "Softsign"
 
     def function(self) -> Unary:
         import jax
@@ -405,8 +403,8 @@ class Abs(Activation):
     ```
     """
 
-    type: ClassVar[str] = "abs"
-    operator: ClassVar[str] = "Abs"
+    type = "abs"
+    operator = "Abs"
 
     def function(self) -> Unary:
         import jax.numpy as jnp
@@ -423,7 +421,7 @@ class Square(Activation):
     ```
     """
 
-    type: ClassVar[str] = "square"
+    type = "square"
 
     def function(self) -> Unary:
         import jax.numpy as jnp
@@ -443,8 +441,8 @@ class Exp(Activation):
     ```
     """
 
-    type: ClassVar[str] = "exp"
-    operator: ClassVar[str] = "Exp"
+    type = "exp"
+    operator = "Exp"
 
     def function(self) -> Unary:
         import jax.numpy as jnp
@@ -461,12 +459,12 @@ class Clip(Activation):
     ```
     """
 
-    type: ClassVar[str] = "clip"
+    type = "clip"
     min: Float = Field(description="The least value.")
     max: Float = Field(description="The greatest value.")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Clip:
+    def _ordered(self) -> Self:
         if self.min > self.max:
             raise ValueError(f"`min` {self.min:g} is above `max` {self.max:g}")
         return self
@@ -484,7 +482,7 @@ class Clip(Activation):
 class _Normalizing(Activation):
     """A softmax along one axis."""
 
-    elementwise: ClassVar[bool] = False
+    elementwise = False
     axis: Int = Field(-1, description="The axis that sums to one; 1 is the first after the batch, -1 the last.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -492,7 +490,7 @@ class _Normalizing(Activation):
         logical_axis(self.type, self.axis, x)
         return x
 
-    def jax_function(self) -> Callable[..., jax.Array]:
+    def jax_function(self) -> "Callable[..., jax.Array]":
         """`jax.nn.softmax` or its logarithm."""
         raise NotImplementedError
 
@@ -514,10 +512,10 @@ class Softmax(_Normalizing):
     ```
     """
 
-    type: ClassVar[str] = "softmax"
-    operator: ClassVar[str] = "Softmax"
+    type = "softmax"
+    operator = "Softmax"
 
-    def jax_function(self) -> Callable[..., jax.Array]:
+    def jax_function(self) -> "Callable[..., jax.Array]":
         import jax
 
         return jax.nn.softmax
@@ -532,10 +530,10 @@ class LogSoftmax(_Normalizing):
     ```
     """
 
-    type: ClassVar[str] = "log_softmax"
-    operator: ClassVar[str] = "LogSoftmax"
+    type = "log_softmax"
+    operator = "LogSoftmax"
 
-    def jax_function(self) -> Callable[..., jax.Array]:
+    def jax_function(self) -> "Callable[..., jax.Array]":
         import jax
 
         return jax.nn.log_softmax

@@ -1,7 +1,5 @@
 """What every layer is: fields, a shape rule, weights, costs, a Flax form and an ONNX form."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
@@ -78,7 +76,7 @@ class Layer(Component):
         named = {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), Formula)}
         return self.model_copy(update={name: bind(value, lengths) for name, value in named.items()}) if named else self
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         """A function or module from arrays [batch, ...] to an array."""
         raise NotImplementedError
 
@@ -135,7 +133,7 @@ class KernelLayer(WeightedLayer):
         """Flax' keyword arguments for how the weights start."""
         return {"kernel_init": self.kernel_initializer.jax(), "bias_init": self.bias_initializer.jax()}
 
-    def normalized(self, module: nnx.Module, rngs: nnx.Rngs) -> nnx.Module:
+    def normalized(self, module: "nnx.Module", rngs: "nnx.Rngs") -> "nnx.Module":
         """The module itself, or wrapped in spectral normalisation."""
         if not self.spectral_norm:
             return module

@@ -1,7 +1,5 @@
 """Convolutions. Images are [batch, *spatial, channels]; kernels are Flax': [*spatial, in, out]."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +10,6 @@ from netspec.components.layers.base import (
     Arrays,
     Forward,
     KernelLayer,
-    Lengths,
     Weight,
     expect_float,
     expect_rank,
@@ -20,13 +17,12 @@ from netspec.components.layers.base import (
 )
 from netspec.components.layers.window import Pads, explicit_pads, onnx_pads, per_axis, slide
 from netspec.diagnostics import Problem
-from netspec.emit import Emitter, Value
+from netspec.emit import Array, Emitter, Value
 from netspec.tensor import Dim, TensorType, product
 
 if TYPE_CHECKING:
     from flax import nnx
 
-    from netspec.emit import Array
 
 _SHAPES = {
     1: "a series [time, channels]",
@@ -39,7 +35,7 @@ class Convolution(KernelLayer):
     """What every convolution shares: the window and the way it slides."""
 
     rank: ClassVar[int] = 2
-    lengths: ClassVar[Lengths] = "refuses"
+    lengths = "refuses"
     kernel_size: Window = Field(description="Size of the window: one number, or one for each spatial axis.")
     strides: Window = Field(1, description="Step of the window: one number, or one for each spatial axis.")
     padding: Padding = Field(
@@ -78,7 +74,7 @@ class Convolution(KernelLayer):
             for i, window in enumerate(self.windows())
         )
 
-    def conv(self, size: int, filters: int, rngs: nnx.Rngs, *, groups: int = 1, **changes: Any) -> nnx.Module:
+    def conv(self, size: int, filters: int, rngs: "nnx.Rngs", *, groups: int = 1, **changes: Any) -> "nnx.Module":
         """Flax' convolution over netspec's own gradient formulas."""
         from flax import nnx
 
@@ -99,7 +95,7 @@ class Convolution(KernelLayer):
         )
         return self.normalized(module, rngs)
 
-    def emit_conv(self, g: Emitter, x: Value, kernel: Array, bias: Array | None, *, groups: int = 1, name: str = "") -> Value:
+    def emit_conv(self, g: Emitter, x: Value, kernel: Array, bias: "Array | None", *, groups: int = 1, name: str = "") -> Value:
         """A Conv node with explicit pads; `auto_pad` only where a free axis leaves no other way."""
         strides, dilation = per_axis(self, "strides", self.rank), per_axis(self, "dilation_rate", self.rank)
         pads = onnx_pads(x.type.shape[:-1], self.windows(), strides, self.pads())
@@ -135,7 +131,7 @@ class _Conv(Convolution):
     def flops(self, inputs: Sequence[TensorType]) -> Dim:
         return product(self.output(inputs[0]).shape) * product(self.kernel_shape()) * (inputs[0].shape[-1] // self.groups) * 2
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         size = static_size(inputs[0].shape[-1], "the number of channels")
         return self.conv(size, static_size(self.filters, "`filters`"), rngs, groups=self.groups)
 
@@ -153,8 +149,8 @@ class Conv1d(_Conv):
     ```
     """
 
-    type: ClassVar[str] = "conv1d"
-    rank: ClassVar[int] = 1
+    type = "conv1d"
+    rank = 1
     padding: CausalPadding = Field(
         "valid",
         description="`valid`, `same`, or `causal` (no step sees a later one); or a number, or one [before, after] pair.",
@@ -170,7 +166,7 @@ class Conv2d(_Conv):
     ```
     """
 
-    type: ClassVar[str] = "conv2d"
+    type = "conv2d"
 
 
 class Conv3d(_Conv):
@@ -182,8 +178,8 @@ class Conv3d(_Conv):
     ```
     """
 
-    type: ClassVar[str] = "conv3d"
-    rank: ClassVar[int] = 3
+    type = "conv3d"
+    rank = 3
 
 
 class DepthwiseConv2d(Convolution):
@@ -195,7 +191,7 @@ class DepthwiseConv2d(Convolution):
     ```
     """
 
-    type: ClassVar[str] = "depthwise_conv2d"
+    type = "depthwise_conv2d"
     depth_multiplier: Count = Field(1, description="Output channels for each input channel.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -208,7 +204,7 @@ class DepthwiseConv2d(Convolution):
     def flops(self, inputs: Sequence[TensorType]) -> Dim:
         return product(self.output(inputs[0]).shape) * product(self.kernel_shape()) * 2
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         size = static_size(inputs[0].shape[-1], "the number of channels")
         return self.conv(size, size * self.depth_multiplier, rngs, groups=size)
 
@@ -227,7 +223,7 @@ class SeparableConv2d(Convolution):
     ```
     """
 
-    type: ClassVar[str] = "separable_conv2d"
+    type = "separable_conv2d"
     filters: Size = Field(description="Number of output channels.")
     depth_multiplier: Count = Field(1, description="Channels between the two steps for each input channel.")
 
@@ -247,7 +243,7 @@ class SeparableConv2d(Convolution):
         *spatial, filters = self.output(inputs[0]).shape
         return product(spatial) * self._middle(inputs[0]) * (product(self.kernel_shape()) + filters) * 2
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.conv import Chain
 
         size = static_size(inputs[0].shape[-1], "the number of channels")
@@ -308,7 +304,7 @@ class _ConvTranspose(Convolution):
     def flops(self, inputs: Sequence[TensorType]) -> Dim:
         return product(inputs[0].shape) * product(self.kernel_shape()) * self.filters * 2
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.conv import ConvTranspose
 
         return self.normalized(
@@ -351,8 +347,8 @@ class ConvTranspose1d(_ConvTranspose):
     ```
     """
 
-    type: ClassVar[str] = "conv_transpose1d"
-    rank: ClassVar[int] = 1
+    type = "conv_transpose1d"
+    rank = 1
 
 
 class ConvTranspose2d(_ConvTranspose):
@@ -366,7 +362,7 @@ class ConvTranspose2d(_ConvTranspose):
     ```
     """
 
-    type: ClassVar[str] = "conv_transpose2d"
+    type = "conv_transpose2d"
 
 
 LAYERS = (Conv1d, Conv2d, Conv3d, DepthwiseConv2d, SeparableConv2d, ConvTranspose1d, ConvTranspose2d)

@@ -1,9 +1,7 @@
 """Core layers: dense, noise, and those that only move elements."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -15,7 +13,6 @@ from netspec.components.layers.base import (
     Forward,
     KernelLayer,
     Layer,
-    Lengths,
     Weight,
     WeightedLayer,
     expect_float,
@@ -40,8 +37,8 @@ class Dense(KernelLayer):
     ```
     """
 
-    type: ClassVar[str] = "dense"
-    short: ClassVar[str | None] = "units"
+    type = "dense"
+    short = "units"
     units: Size = Field(description="Size of the last axis of the result.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -54,7 +51,7 @@ class Dense(KernelLayer):
     def flops(self, inputs: Sequence[TensorType]) -> Dim:
         return product(inputs[0].shape) * self.units * 2
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         size = static_size(inputs[0].shape[-1], "the input's last axis")
@@ -85,13 +82,13 @@ class Dropout(Layer):
     ```
     """
 
-    type: ClassVar[str] = "dropout"
-    short: ClassVar[str | None] = "rate"
-    stochastic: ClassVar[bool] = True
-    elementwise: ClassVar[bool] = True
+    type = "dropout"
+    short = "rate"
+    stochastic = True
+    elementwise = True
     rate: Rate = Field(description="Share of elements set to zero, from 0 up to but not including 1.")
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         return nnx.Dropout(self.rate)
@@ -109,10 +106,10 @@ class SpatialDropout(Layer):
     ```
     """
 
-    type: ClassVar[str] = "spatial_dropout"
-    short: ClassVar[str | None] = "rate"
-    stochastic: ClassVar[bool] = True
-    elementwise: ClassVar[bool] = True
+    type = "spatial_dropout"
+    short = "rate"
+    stochastic = True
+    elementwise = True
     rate: Rate = Field(description="Share of channels set to zero, from 0 up to but not including 1.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -120,7 +117,7 @@ class SpatialDropout(Layer):
             raise Problem("NS402", f"`spatial_dropout` needs spatial axes, but gets {x}", help="use `dropout` for a vector")
         return x
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         return nnx.Dropout(self.rate, broadcast_dims=tuple(range(1, inputs[0].rank)))
@@ -138,13 +135,13 @@ class GaussianNoise(Layer):
     ```
     """
 
-    type: ClassVar[str] = "gaussian_noise"
-    short: ClassVar[str | None] = "stddev"
-    stochastic: ClassVar[bool] = True
-    elementwise: ClassVar[bool] = True
+    type = "gaussian_noise"
+    short = "stddev"
+    stochastic = True
+    elementwise = True
     stddev: NotNegative = Field(description="Standard deviation of the noise.")
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.noise import GaussianNoise as Noise
 
         return Noise(self.stddev)
@@ -162,13 +159,13 @@ class Flatten(Layer):
     ```
     """
 
-    type: ClassVar[str] = "flatten"
-    lengths: ClassVar[Lengths] = "refuses"
+    type = "flatten"
+    lengths = "refuses"
 
     def output(self, x: TensorType) -> TensorType:
         return TensorType((x.elements,), x.dtype, x.vocabulary)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         return lambda x: x.reshape(x.shape[0], -1)
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
@@ -199,9 +196,9 @@ class Reshape(Layer):
     ```
     """
 
-    type: ClassVar[str] = "reshape"
-    short: ClassVar[str | None] = "shape"
-    lengths: ClassVar[Lengths] = "refuses"
+    type = "reshape"
+    short = "shape"
+    lengths = "refuses"
     shape: Annotated[tuple[int, ...], BeforeValidator(_target_shape)] = Field(
         description="The new shape without the batch axis; one size may be -1, what is left."
     )
@@ -218,7 +215,7 @@ class Reshape(Layer):
             raise Problem("NS406", f"the {x.elements} elements of {x} do not divide by {known}", field="shape")
         return TensorType(tuple(rest if size == -1 else size for size in self.shape), x.dtype, x.vocabulary)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         shape = self.shape
         return lambda x: x.reshape(x.shape[0], *shape)
 
@@ -236,9 +233,9 @@ class Permute(Layer):
     ```
     """
 
-    type: ClassVar[str] = "permute"
-    short: ClassVar[str | None] = "axes"
-    lengths: ClassVar[Lengths] = "refuses"
+    type = "permute"
+    short = "axes"
+    lengths = "refuses"
     axes: tuple[Int, ...] = Field(description="The old position of each new axis, counted from 1.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -247,7 +244,7 @@ class Permute(Layer):
             raise Problem("NS405", f"`axes` must hold each of {expected} once for {x}", field="axes")
         return TensorType(tuple(x.shape[axis - 1] for axis in self.axes), x.dtype, x.vocabulary)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         axes = (0, *self.axes)
         return lambda x: x.transpose(axes)
 
@@ -264,8 +261,8 @@ class Embedding(WeightedLayer):
     ```
     """
 
-    type: ClassVar[str] = "embedding"
-    short: ClassVar[str | None] = "output_dim"
+    type = "embedding"
+    short = "output_dim"
     output_dim: Size = Field(description="Length of each vector.")
     input_dim: Size | None = Field(None, description="Number of ids; by default the input's `vocabulary`.")
     embeddings_initializer: Initializer = Field(default_factory=Uniform, description="How the vectors start.")
@@ -291,7 +288,7 @@ class Embedding(WeightedLayer):
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
         return {"embedding": Weight((self._rows(inputs[0]), self.output_dim), self.trainable)}
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         rows = static_size(self._rows(inputs[0]), "the vocabulary")
@@ -311,10 +308,10 @@ class Identity(Layer):
     ```
     """
 
-    type: ClassVar[str] = "identity"
-    elementwise: ClassVar[bool] = True
+    type = "identity"
+    elementwise = True
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         return lambda x: x
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
@@ -330,7 +327,7 @@ class Scale(WeightedLayer):
     ```
     """
 
-    type: ClassVar[str] = "scale"
+    type = "scale"
     use_bias: Bool = Field(False, description="Adds a learnt bias for each channel.")
     scale_initializer: Initializer = Field(default_factory=Ones, description="How the factors start.")
     bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
@@ -343,7 +340,7 @@ class Scale(WeightedLayer):
         weight = Weight((inputs[0].shape[-1],), self.trainable)
         return {"scale": weight, **({"bias": weight} if self.use_bias else {})}
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.norm import Scale as ScaleModule
 
         size = static_size(inputs[0].shape[-1], "the number of channels")

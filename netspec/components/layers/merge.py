@@ -1,7 +1,5 @@
 """Layers that join several tensors into one. In a spec a merging layer's value is its inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 class Merge(Layer):
     """A layer with two inputs or more."""
 
-    short: ClassVar[str | None] = "inputs"
-    least_inputs: ClassVar[int] = 2
+    short = "inputs"
+    least_inputs = 2
     most_inputs: ClassVar[int | None] = None
     operator: ClassVar[str] = ""
     inputs: Texts = Field((), description="Names of the layers to join; `above` is the layer above.")
@@ -47,7 +45,7 @@ class Merge(Layer):
             return y
         raise disagreement(self.type, x, y, a, b)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         combine = self.combine()
         return lambda *arrays: reduce(combine, arrays)
 
@@ -73,8 +71,8 @@ class Add(Merge):
     ```
     """
 
-    type: ClassVar[str] = "add"
-    operator: ClassVar[str] = "Add"
+    type = "add"
+    operator = "Add"
 
     def combine(self) -> Callable[[Any, Any], Any]:
         return lambda a, b: a + b
@@ -89,9 +87,9 @@ class Subtract(Merge):
     ```
     """
 
-    type: ClassVar[str] = "subtract"
-    operator: ClassVar[str] = "Sub"
-    most_inputs: ClassVar[int | None] = 2
+    type = "subtract"
+    operator = "Sub"
+    most_inputs = 2
 
     def combine(self) -> Callable[[Any, Any], Any]:
         return lambda a, b: a - b
@@ -106,8 +104,8 @@ class Multiply(Merge):
     ```
     """
 
-    type: ClassVar[str] = "multiply"
-    operator: ClassVar[str] = "Mul"
+    type = "multiply"
+    operator = "Mul"
 
     def combine(self) -> Callable[[Any, Any], Any]:
         return lambda a, b: a * b
@@ -122,9 +120,9 @@ class Average(Merge):
     ```
     """
 
-    type: ClassVar[str] = "average"
+    type = "average"
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         return lambda *arrays: reduce(lambda a, b: a + b, arrays) * (1 / len(arrays))
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
@@ -141,8 +139,8 @@ class Maximum(Merge):
     ```
     """
 
-    type: ClassVar[str] = "maximum"
-    operator: ClassVar[str] = "Max"
+    type = "maximum"
+    operator = "Max"
 
     def combine(self) -> Callable[[Any, Any], Any]:
         import jax.numpy as jnp
@@ -162,7 +160,7 @@ class Concat(Merge):
     ```
     """
 
-    type: ClassVar[str] = "concat"
+    type = "concat"
     axis: Int = Field(-1, description="The axis that grows; 1 is the first after the batch, -1 the last.")
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -177,7 +175,7 @@ class Concat(Merge):
         joined = total(x.shape[axis] for x in inputs)
         return (TensorType((*first.shape[:axis], joined, *first.shape[axis + 1 :]), first.dtype),)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         import jax.numpy as jnp
 
         axis = logical_axis(self.type, self.axis, inputs[0])

@@ -1,9 +1,7 @@
 """Normalisation. The default epsilon is Keras' 1e-3; all but batch norm work in two passes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -35,7 +33,7 @@ class Normalization(WeightedLayer):
         weight = Weight((inputs[0].shape[-1],), self.trainable)
         return {**({"scale": weight} if self.use_scale else {}), **({"bias": weight} if self.use_bias else {})}
 
-    def options(self, x: TensorType, rngs: nnx.Rngs) -> dict[str, Any]:
+    def options(self, x: TensorType, rngs: "nnx.Rngs") -> dict[str, Any]:
         """Flax' keyword arguments."""
         return {
             "num_features": static_size(x.shape[-1], "the number of channels"),
@@ -67,14 +65,14 @@ class BatchNorm(Normalization):
     ```
     """
 
-    type: ClassVar[str] = "batch_norm"
+    type = "batch_norm"
     momentum: Fraction = Field(0.99, description="Share of the old running statistics that a step keeps.")
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
         statistic = Weight((inputs[0].shape[-1],), trainable=False, statistic=True)
         return {**super().parameters(inputs), "mean": statistic, "var": statistic}
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.norm import BatchNorm as BatchNormModule
 
         return BatchNormModule(**self.options(inputs[0], rngs), momentum=self.momentum)
@@ -104,9 +102,9 @@ class LayerNorm(Normalization):
     ```
     """
 
-    type: ClassVar[str] = "layer_norm"
+    type = "layer_norm"
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         return nnx.LayerNorm(**self.options(inputs[0], rngs), use_fast_variance=False)
@@ -125,8 +123,8 @@ class GroupNorm(Normalization):
     ```
     """
 
-    type: ClassVar[str] = "group_norm"
-    short: ClassVar[str | None] = "groups"
+    type = "group_norm"
+    short = "groups"
     groups: Count = Field(32, description="Number of groups; it divides the number of channels.")
 
     def output(self, x: TensorType) -> TensorType:
@@ -136,7 +134,7 @@ class GroupNorm(Normalization):
             raise Problem("NS409", f"{self.groups} groups do not divide {channels} channels", field="groups")
         return x
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         return nnx.GroupNorm(**self.options(inputs[0], rngs), num_groups=self.groups, use_fast_variance=False)
@@ -157,7 +155,7 @@ class InstanceNorm(Normalization):
     ```
     """
 
-    type: ClassVar[str] = "instance_norm"
+    type = "instance_norm"
 
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)
@@ -165,7 +163,7 @@ class InstanceNorm(Normalization):
             raise Problem("NS402", f"`instance_norm` needs spatial axes, but gets {x}", help="use `layer_norm` for a vector")
         return x
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
 
         options = self.options(inputs[0], rngs)
@@ -187,10 +185,10 @@ class RmsNorm(Normalization):
     ```
     """
 
-    type: ClassVar[str] = "rms_norm"
+    type = "rms_norm"
     use_bias: Bool = Field(False, description="Adds a learnt bias for each channel.")
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.norm import RmsNorm as RmsNormModule
 
         return RmsNormModule(**self.options(inputs[0], rngs))

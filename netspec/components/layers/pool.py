@@ -1,14 +1,12 @@
 """Pooling, and the layers that change the spatial size without weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from netspec.components.fields import Amounts, Bool, Float, Padding, Window
-from netspec.components.layers.base import Arrays, Forward, Layer, Lengths, expect_float, expect_rank, static_size
+from netspec.components.layers.base import Arrays, Forward, Layer, expect_float, expect_rank, static_size
 from netspec.components.layers.window import Pads, explicit_pads, onnx_pads, per_axis, slide
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
@@ -26,8 +24,8 @@ _SHAPES = {
 
 class _Pool(Layer):
     rank: ClassVar[int] = 2
-    short: ClassVar[str | None] = "pool_size"
-    lengths: ClassVar[Lengths] = "refuses"
+    short = "pool_size"
+    lengths = "refuses"
     operator: ClassVar[str] = "MaxPool"
     pool_size: Window = Field(2, description="Size of the window: one number, or one for each spatial axis.")
     strides: Window | None = Field(None, description="Step of the window; by default its size, so windows do not overlap.")
@@ -73,7 +71,7 @@ class _Pool(Layer):
 
 
 class _MaxPool(_Pool):
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.pool import max_pool
 
         windows, strides, pads = self.windows(), self.steps(), self.pads()
@@ -81,9 +79,9 @@ class _MaxPool(_Pool):
 
 
 class _AvgPool(_Pool):
-    operator: ClassVar[str] = "AveragePool"
+    operator = "AveragePool"
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.pool import avg_pool
 
         windows, strides, pads = self.windows(), self.steps(), self.pads()
@@ -99,8 +97,8 @@ class MaxPool1d(_MaxPool):
     ```
     """
 
-    type: ClassVar[str] = "max_pool1d"
-    rank: ClassVar[int] = 1
+    type = "max_pool1d"
+    rank = 1
 
 
 class MaxPool2d(_MaxPool):
@@ -112,7 +110,7 @@ class MaxPool2d(_MaxPool):
     ```
     """
 
-    type: ClassVar[str] = "max_pool2d"
+    type = "max_pool2d"
 
 
 class MaxPool3d(_MaxPool):
@@ -124,8 +122,8 @@ class MaxPool3d(_MaxPool):
     ```
     """
 
-    type: ClassVar[str] = "max_pool3d"
-    rank: ClassVar[int] = 3
+    type = "max_pool3d"
+    rank = 3
 
 
 class AvgPool1d(_AvgPool):
@@ -137,8 +135,8 @@ class AvgPool1d(_AvgPool):
     ```
     """
 
-    type: ClassVar[str] = "avg_pool1d"
-    rank: ClassVar[int] = 1
+    type = "avg_pool1d"
+    rank = 1
 
 
 class AvgPool2d(_AvgPool):
@@ -150,7 +148,7 @@ class AvgPool2d(_AvgPool):
     ```
     """
 
-    type: ClassVar[str] = "avg_pool2d"
+    type = "avg_pool2d"
 
 
 class AvgPool3d(_AvgPool):
@@ -162,12 +160,12 @@ class AvgPool3d(_AvgPool):
     ```
     """
 
-    type: ClassVar[str] = "avg_pool3d"
-    rank: ClassVar[int] = 3
+    type = "avg_pool3d"
+    rank = 3
 
 
 class _GlobalPool(Layer):
-    lengths: ClassVar[Lengths] = "uses"
+    lengths = "uses"
     operator: ClassVar[str] = ""
     keepdims: Bool = Field(False, description="Keeps the spatial axes, each of size 1.")
 
@@ -181,7 +179,7 @@ class _GlobalPool(Layer):
             raise Problem("NS402", f"`{self.type}` needs spatial axes, but gets {x}", caption="gets a vector")
         return TensorType((*(1 for _ in x.shape[:-1]), x.shape[-1]) if self.keepdims else x.shape[-1:])
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         reduction, axes, keepdims = self.reduction(), tuple(range(1, inputs[0].rank)), self.keepdims
         return lambda x: reduction(x, axis=axes, keepdims=keepdims)
 
@@ -205,8 +203,8 @@ class GlobalMaxPool(_GlobalPool):
     ```
     """
 
-    type: ClassVar[str] = "global_max_pool"
-    operator: ClassVar[str] = "ReduceMax"
+    type = "global_max_pool"
+    operator = "ReduceMax"
 
     def reduction(self) -> Callable[..., Any]:
         import jax.numpy as jnp
@@ -223,8 +221,8 @@ class GlobalAvgPool(_GlobalPool):
     ```
     """
 
-    type: ClassVar[str] = "global_avg_pool"
-    operator: ClassVar[str] = "ReduceMean"
+    type = "global_avg_pool"
+    operator = "ReduceMean"
 
     def reduction(self) -> Callable[..., Any]:
         import jax.numpy as jnp
@@ -247,9 +245,9 @@ class Upsample(Layer):
     ```
     """
 
-    type: ClassVar[str] = "upsample"
-    short: ClassVar[str | None] = "size"
-    lengths: ClassVar[Lengths] = "refuses"
+    type = "upsample"
+    short = "size"
+    lengths = "refuses"
     size: Window = Field(2, description="Factor: one number, or one for each spatial axis.")
     interpolation: Literal["nearest", "bilinear"] = Field("nearest", description="`nearest` repeats, `bilinear` blends.")
 
@@ -261,7 +259,7 @@ class Upsample(Layer):
         factors = self._factors(x)
         return TensorType((*(size * factor for size, factor in zip(x.shape, factors, strict=False)), x.shape[-1]))
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.pool import upsample
 
         factors, method = self._factors(inputs[0]), self.interpolation
@@ -286,9 +284,9 @@ class Pad(Layer):
     ```
     """
 
-    type: ClassVar[str] = "pad"
-    short: ClassVar[str | None] = "amounts"
-    lengths: ClassVar[Lengths] = "refuses"
+    type = "pad"
+    short = "amounts"
+    lengths = "refuses"
     amounts: Amounts = Field(description="One number for every side, or a [before, after] pair for each spatial axis.")
     mode: Literal["constant", "reflect", "edge"] = Field("constant", description="What the border holds.")
     value: Float = Field(0.0, description="The constant, for `mode: constant`.")
@@ -303,7 +301,7 @@ class Pad(Layer):
                 raise Problem("NS403", f"`reflect` needs a border smaller than the axis of {size} in {x}", field="amounts")
         return TensorType((*(size + sum(pair) for size, pair in zip(x.shape, pads, strict=False)), x.shape[-1]), x.dtype)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         import jax.numpy as jnp
 
         widths = ((0, 0), *self._pads(inputs[0]), (0, 0))
@@ -330,16 +328,16 @@ class Crop(Layer):
     ```
     """
 
-    type: ClassVar[str] = "crop"
-    short: ClassVar[str | None] = "amounts"
-    lengths: ClassVar[Lengths] = "refuses"
-    most_inputs: ClassVar[int | None] = 2
-    reference_fields: ClassVar[tuple[str, ...]] = ("like",)
+    type = "crop"
+    short = "amounts"
+    lengths = "refuses"
+    most_inputs = 2
+    reference_fields = ("like",)
     amounts: Amounts | None = Field(None, description="One number for every side, or a [before, after] pair an axis.")
     like: str | None = Field(None, description="The name of a layer whose spatial size the result gets.")
 
     @model_validator(mode="after")
-    def _one_way(self) -> Crop:
+    def _one_way(self) -> Self:
         if (self.amounts is None) == (self.like is None):
             raise ValueError("`crop` takes either `amounts` or `like`")
         return self
@@ -368,7 +366,7 @@ class Crop(Layer):
             cuts.append((extra // 2, extra - extra // 2))
         return tuple(cuts)
 
-    def flax(self, inputs: Sequence[TensorType], rngs: nnx.Rngs) -> Forward:
+    def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         cuts = self._cuts(inputs)
         index = (slice(None), *(slice(before, -after if after else None) for before, after in cuts))
         return lambda x, *reference: x[index]

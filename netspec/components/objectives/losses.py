@@ -1,7 +1,5 @@
 """Losses. Each says which outputs it fits, so that `validate` can tell, and gives one number an example."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -36,12 +34,12 @@ class Loss(Component):
         """The shape of one example's target, the batch axis not counted."""
         return output.shape
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         """The loss of each example: [batch, ...] and its target to [batch]. Logits where the loss has a link."""
         raise NotImplementedError
 
 
-def _per_example(x: jax.Array) -> jax.Array:
+def _per_example(x: "jax.Array") -> "jax.Array":
     return x.reshape(x.shape[0], -1).mean(axis=1)
 
 
@@ -53,9 +51,9 @@ class MeanSquaredError(Loss):
     ```
     """
 
-    type: ClassVar[str] = "mean_squared_error"
+    type = "mean_squared_error"
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         return _per_example((output - target) ** 2)
 
 
@@ -67,9 +65,9 @@ class MeanAbsoluteError(Loss):
     ```
     """
 
-    type: ClassVar[str] = "mean_absolute_error"
+    type = "mean_absolute_error"
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         return _per_example(abs(output - target))
 
 
@@ -81,11 +79,11 @@ class Huber(Loss):
     ```
     """
 
-    type: ClassVar[str] = "huber"
-    short: ClassVar[str | None] = "delta"
+    type = "huber"
+    short = "delta"
     delta: Positive = Field(1.0, description="Where the square turns into a line.")
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
         return _per_example(optax.huber_loss(output, target, delta=self.delta))
@@ -99,11 +97,11 @@ class Quantile(Loss):
     ```
     """
 
-    type: ClassVar[str] = "quantile"
-    short: ClassVar[str | None] = "quantile"
+    type = "quantile"
+    short = "quantile"
     quantile: Fraction = Field(0.5, description="Which quantile; 0.5 is the median.")
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax.numpy as jnp
 
         above = target - output
@@ -118,9 +116,9 @@ class CrossEntropy(Loss):
     ```
     """
 
-    type: ClassVar[str] = "cross_entropy"
-    link: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
-    target: ClassVar[TargetKind] = "classes"
+    type = "cross_entropy"
+    link = ("softmax", "log_softmax")
+    target = "classes"
     label_smoothing: Fraction = Field(0.0, description="Share of each target that is spread over all classes.")
 
     def check(self, output: TensorType) -> None:
@@ -134,7 +132,7 @@ class CrossEntropy(Loss):
     def target_shape(self, output: TensorType) -> tuple[Any, ...]:
         return output.shape[:-1]
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax
         import optax
 
@@ -155,12 +153,12 @@ class BinaryCrossEntropy(Loss):
     ```
     """
 
-    type: ClassVar[str] = "binary_cross_entropy"
-    link: ClassVar[tuple[str, ...]] = ("sigmoid",)
-    target: ClassVar[TargetKind] = "binary"
+    type = "binary_cross_entropy"
+    link = ("sigmoid",)
+    target = "binary"
     label_smoothing: Fraction = Field(0.0, description="Moves targets this far towards 0.5.")
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
         smoothed = target * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
@@ -175,13 +173,13 @@ class Focal(Loss):
     ```
     """
 
-    type: ClassVar[str] = "focal"
-    link: ClassVar[tuple[str, ...]] = ("sigmoid",)
-    target: ClassVar[TargetKind] = "binary"
+    type = "focal"
+    link = ("sigmoid",)
+    target = "binary"
     gamma: NotNegative = Field(2.0, description="How much easy examples count less.")
     alpha: Fraction | None = Field(None, description="Weight of the positive class; the negative gets the rest.")
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
         return _per_example(optax.sigmoid_focal_loss(output, target, alpha=self.alpha, gamma=self.gamma))
@@ -195,13 +193,13 @@ class Hinge(Loss):
     ```
     """
 
-    type: ClassVar[str] = "hinge"
-    target: ClassVar[TargetKind] = "classes"
+    type = "hinge"
+    target = "classes"
 
     def target_shape(self, output: TensorType) -> tuple[Any, ...]:
         return output.shape if output.shape[-1:] == (1,) else output.shape[:-1]
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax.numpy as jnp
         import optax
 
@@ -218,10 +216,10 @@ class KlDivergence(Loss):
     ```
     """
 
-    type: ClassVar[str] = "kl_divergence"
-    link: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
+    type = "kl_divergence"
+    link = ("softmax", "log_softmax")
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax
         import optax
 
@@ -236,10 +234,10 @@ class Cosine(Loss):
     ```
     """
 
-    type: ClassVar[str] = "cosine"
+    type = "cosine"
     epsilon: Float = Field(1e-8, description="Added to the lengths, against division by zero.")
 
-    def apply(self, output: jax.Array, target: jax.Array) -> jax.Array:
+    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
         return _per_example(optax.cosine_distance(output, target, epsilon=self.epsilon))

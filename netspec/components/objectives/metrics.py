@@ -4,8 +4,6 @@ Outputs are what the exported graph gives (probabilities or numbers in original 
 code judges a run and an ONNX file.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -120,8 +118,8 @@ class Accuracy(Metric):
     ```
     """
 
-    type: ClassVar[str] = "accuracy"
-    needs: ClassVar[str] = "classes"
+    type = "accuracy"
+    needs = "classes"
 
     def start(self) -> Tally:
         return _Accuracy()
@@ -135,8 +133,8 @@ class Precision(Metric):
     ```
     """
 
-    type: ClassVar[str] = "precision"
-    needs: ClassVar[str] = "classes"
+    type = "precision"
+    needs = "classes"
 
     def start(self) -> Tally:
         return _Precision()
@@ -150,8 +148,8 @@ class Recall(Metric):
     ```
     """
 
-    type: ClassVar[str] = "recall"
-    needs: ClassVar[str] = "classes"
+    type = "recall"
+    needs = "classes"
 
     def start(self) -> Tally:
         return _Recall()
@@ -165,8 +163,8 @@ class F1(Metric):
     ```
     """
 
-    type: ClassVar[str] = "f1"
-    needs: ClassVar[str] = "classes"
+    type = "f1"
+    needs = "classes"
 
     def start(self) -> Tally:
         return _F1()
@@ -195,9 +193,9 @@ class TopKAccuracy(Metric):
     ```
     """
 
-    type: ClassVar[str] = "top_k_accuracy"
-    short: ClassVar[str | None] = "k"
-    needs: ClassVar[str] = "classes"
+    type = "top_k_accuracy"
+    short = "k"
+    needs = "classes"
     k: Count = Field(5, description="How many guesses count.")
 
     def start(self) -> Tally:
@@ -238,8 +236,8 @@ class RocAuc(Metric):
     ```
     """
 
-    type: ClassVar[str] = "roc_auc"
-    needs: ClassVar[str] = "classes"
+    type = "roc_auc"
+    needs = "classes"
 
     def start(self) -> Tally:
         return _Ranked("roc_auc_score")
@@ -253,8 +251,8 @@ class PrAuc(Metric):
     ```
     """
 
-    type: ClassVar[str] = "pr_auc"
-    needs: ClassVar[str] = "classes"
+    type = "pr_auc"
+    needs = "classes"
 
     def start(self) -> Tally:
         return _Ranked("average_precision_score")
@@ -314,9 +312,9 @@ class Rmse(Metric):
     ```
     """
 
-    type: ClassVar[str] = "rmse"
-    larger_is_better: ClassVar[bool] = False
-    needs: ClassVar[str] = "numbers"
+    type = "rmse"
+    larger_is_better = False
+    needs = "numbers"
 
     def start(self) -> Tally:
         return _Rmse()
@@ -330,9 +328,9 @@ class Mse(Metric):
     ```
     """
 
-    type: ClassVar[str] = "mse"
-    larger_is_better: ClassVar[bool] = False
-    needs: ClassVar[str] = "numbers"
+    type = "mse"
+    larger_is_better = False
+    needs = "numbers"
 
     def start(self) -> Tally:
         return _Mse()
@@ -346,9 +344,9 @@ class Mae(Metric):
     ```
     """
 
-    type: ClassVar[str] = "mae"
-    larger_is_better: ClassVar[bool] = False
-    needs: ClassVar[str] = "numbers"
+    type = "mae"
+    larger_is_better = False
+    needs = "numbers"
 
     def start(self) -> Tally:
         return _Mae()
@@ -362,9 +360,9 @@ class Mape(Metric):
     ```
     """
 
-    type: ClassVar[str] = "mape"
-    larger_is_better: ClassVar[bool] = False
-    needs: ClassVar[str] = "numbers"
+    type = "mape"
+    larger_is_better = False
+    needs = "numbers"
 
     def start(self) -> Tally:
         return _Mape()
@@ -378,8 +376,8 @@ class R2(Metric):
     ```
     """
 
-    type: ClassVar[str] = "r2"
-    needs: ClassVar[str] = "numbers"
+    type = "r2"
+    needs = "numbers"
 
     def start(self) -> Tally:
         return _R2()

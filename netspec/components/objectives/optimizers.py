@@ -1,8 +1,6 @@
 """Optimizers and schedules: optax's names and defaults."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -16,14 +14,14 @@ if TYPE_CHECKING:
 class Optimizer(Component):
     """How gradients become updates; `learning_rate` is the field that may stand alone."""
 
-    short: ClassVar[str | None] = "learning_rate"
+    short = "learning_rate"
     slots: ClassVar[int] = 2
     """Arrays of the parameters' size that it remembers, for the estimate of memory."""
     usual: ClassVar[tuple[float, float]] = (1e-5, 3e-2)
     """Learning rates outside of this are nearly always slips."""
     learning_rate: Positive = Field(description="Size of a step, before the schedule.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         """The optax transformation."""
         raise NotImplementedError
 
@@ -36,13 +34,13 @@ class Sgd(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "sgd"
-    slots: ClassVar[int] = 1
-    usual: ClassVar[tuple[float, float]] = (1e-5, 5.0)
+    type = "sgd"
+    slots = 1
+    usual = (1e-5, 5.0)
     momentum: Rate | None = Field(None, description="Share of the last update that is kept.")
     nesterov: Bool = Field(False, description="Looks ahead along the momentum.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.sgd(learning_rate, self.momentum, self.nesterov)
@@ -56,12 +54,12 @@ class Adam(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "adam"
+    type = "adam"
     b1: Rate = Field(0.9, description="Decay of the mean of gradients.")
     b2: Rate = Field(0.999, description="Decay of the mean of squared gradients.")
     eps: NotNegative = Field(1e-8, description="Added to the root, against division by zero.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.adam(learning_rate, self.b1, self.b2, self.eps)
@@ -75,13 +73,13 @@ class AdamW(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "adamw"
+    type = "adamw"
     b1: Rate = Field(0.9, description="Decay of the mean of gradients.")
     b2: Rate = Field(0.999, description="Decay of the mean of squared gradients.")
     eps: NotNegative = Field(1e-8, description="Added to the root, against division by zero.")
     weight_decay: NotNegative = Field(1e-4, description="Pull of the weights towards zero.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.adamw(learning_rate, self.b1, self.b2, self.eps, weight_decay=self.weight_decay)
@@ -95,13 +93,13 @@ class RmsProp(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "rmsprop"
+    type = "rmsprop"
     decay: Rate = Field(0.9, description="Decay of the mean of squared gradients.")
     eps: NotNegative = Field(1e-8, description="Added under the root.")
     momentum: Rate | None = Field(None, description="Share of the last update that is kept.")
     centered: Bool = Field(False, description="Divides by the variance instead of the mean square.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.rmsprop(learning_rate, self.decay, self.eps, centered=self.centered, momentum=self.momentum)
@@ -115,13 +113,13 @@ class AdaGrad(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "adagrad"
-    slots: ClassVar[int] = 1
-    usual: ClassVar[tuple[float, float]] = (1e-4, 2.0)
+    type = "adagrad"
+    slots = 1
+    usual = (1e-4, 2.0)
     initial_accumulator_value: NotNegative = Field(0.1, description="Where the sum of squares starts.")
     eps: NotNegative = Field(1e-7, description="Added under the root.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.adagrad(learning_rate, self.initial_accumulator_value, self.eps)
@@ -135,12 +133,12 @@ class AdaDelta(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "adadelta"
-    usual: ClassVar[tuple[float, float]] = (1e-3, 10.0)
+    type = "adadelta"
+    usual = (1e-3, 10.0)
     rho: Rate = Field(0.9, description="Decay of the means.")
     eps: NotNegative = Field(1e-6, description="Added under the roots.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.adadelta(learning_rate, self.rho, self.eps)
@@ -154,14 +152,14 @@ class Lion(Optimizer):
     ```
     """
 
-    type: ClassVar[str] = "lion"
-    slots: ClassVar[int] = 1
-    usual: ClassVar[tuple[float, float]] = (1e-6, 1e-2)
+    type = "lion"
+    slots = 1
+    usual = (1e-6, 1e-2)
     b1: Rate = Field(0.9, description="Decay of the update's mean.")
     b2: Rate = Field(0.99, description="Decay of the momentum.")
     weight_decay: NotNegative = Field(1e-3, description="Pull of the weights towards zero.")
 
-    def optax(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         import optax
 
         return optax.lion(learning_rate, self.b1, self.b2, weight_decay=self.weight_decay)
@@ -175,7 +173,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 class Schedule(Component):
     """How the learning rate changes; lengths are epochs, and the change is made every step."""
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         """A function from the step to the learning rate."""
         raise NotImplementedError
 
@@ -188,9 +186,9 @@ class ConstantSchedule(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "constant"
+    type = "constant"
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.constant_schedule(peak)
@@ -204,10 +202,10 @@ class CosineSchedule(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "cosine"
+    type = "cosine"
     end: Fraction = Field(0.0, description="Last learning rate as a share of the first.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.cosine_decay_schedule(peak, max(1, steps_per_epoch * epochs), self.end)
@@ -221,13 +219,13 @@ class WarmupCosine(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "warmup_cosine"
-    short: ClassVar[str | None] = "warmup_epochs"
+    type = "warmup_cosine"
+    short = "warmup_epochs"
     warmup_epochs: Positive = Field(1.0, description="Length of the rise, in epochs.")
     start: Fraction = Field(0.0, description="First learning rate as a share of the peak.")
     end: Fraction = Field(0.0, description="Last learning rate as a share of the peak.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         warmup = max(1, round(self.warmup_epochs * steps_per_epoch))
@@ -243,13 +241,13 @@ class Exponential(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "exponential"
-    short: ClassVar[str | None] = "rate"
+    type = "exponential"
+    short = "rate"
     rate: Fraction = Field(description="Factor for each `every_epochs`.")
     every_epochs: Positive = Field(1.0, description="Epochs between two full factors.")
     staircase: Bool = Field(False, description="Changes only at the end of each stretch.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.exponential_decay(
@@ -265,12 +263,12 @@ class Step(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "step"
-    short: ClassVar[str | None] = "epochs"
+    type = "step"
+    short = "epochs"
     epochs: tuple[Count, ...] = Field(description="Epochs after which the learning rate drops.")
     factor: Fraction = Field(0.1, description="What it is multiplied by.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.piecewise_constant_schedule(peak, {epoch * steps_per_epoch: self.factor for epoch in self.epochs})
@@ -284,10 +282,10 @@ class Linear(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "linear"
+    type = "linear"
     end: Fraction = Field(0.0, description="Last learning rate as a share of the first.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.linear_schedule(peak, peak * self.end, max(1, steps_per_epoch * epochs))
@@ -301,18 +299,18 @@ class OneCycle(Schedule):
     ```
     """
 
-    type: ClassVar[str] = "one_cycle"
+    type = "one_cycle"
     rise: Fraction = Field(0.3, description="Share of the training that rises.")
     start: Positive = Field(25.0, description="The peak divided by the first learning rate.")
     end: Positive = Field(1e4, description="The first learning rate divided by the last.")
 
     @model_validator(mode="after")
-    def _rises(self) -> OneCycle:
+    def _rises(self) -> Self:
         if not 0 < self.rise < 1:
             raise ValueError("`rise` lies between 0 and 1")
         return self
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.cosine_onecycle_schedule(max(2, steps_per_epoch * epochs), peak, self.rise, self.start, self.end)

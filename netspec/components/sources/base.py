@@ -1,7 +1,5 @@
 """What a data source is: it reads a table of columns, in one part or in given parts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +28,7 @@ class Column:
         """The number of rows."""
         return int(self.values.shape[0])
 
-    def take(self, rows: Array) -> Column:
+    def take(self, rows: Array) -> "Column":
         """The given rows only."""
         return Column(self.kind, self.values[rows])
 

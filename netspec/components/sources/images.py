@@ -1,23 +1,18 @@
 """Images: idx files (MNIST's format) and folders with a class each."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 import warnings
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
+from typing import BinaryIO, Literal
 
 from pydantic import Field
 
 from netspec.components.fields import Count
-from netspec.components.sources.base import Column, Locate, Reading, Source, Table, malformed
+from netspec.components.sources.base import Array, Column, Locate, Reading, Source, Table, malformed
 from netspec.components.sources.tabular import PartedFiles
 from netspec.diagnostics import Problem
-
-if TYPE_CHECKING:
-    from netspec.components.sources.base import Array
 
 _MOST_BYTES = 8 << 30
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -34,7 +29,7 @@ class Idx(PartedFiles):
     ```
     """
 
-    type: ClassVar[str] = "idx"
+    type = "idx"
 
     def table(self, files: tuple[Path, ...]) -> Table:
         import numpy as np
@@ -93,8 +88,8 @@ class Images(Source):
     ```
     """
 
-    type: ClassVar[str] = "images"
-    short: ClassVar[str | None] = "path"
+    type = "images"
+    short = "path"
     path: str | None = Field(None, description="The folder, relative to the spec; it is split as `split` says.")
     train: str | None = Field(None, description="The training part's folder, where the parts are given.")
     validation: str | None = Field(None, description="The validation part's folder.")

@@ -1,10 +1,8 @@
 """Tables: csv files, rows inline in the spec, npz archives, scikit-learn's bundled sets."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,14 +19,14 @@ _MOST_ROWS = 50_000_000
 class PartedFiles(Source):
     """A source of files: one `path` to be split, or the parts given as `train`, `validation`, `test`."""
 
-    short: ClassVar[str | None] = "path"
+    short = "path"
     path: Texts | None = Field(None, description="The file, relative to the spec; it is split as `split` says.")
     train: Texts | None = Field(None, description="The training part's file, where the parts are given.")
     validation: Texts | None = Field(None, description="The validation part's file.")
     test: Texts | None = Field(None, description="The test part's file.")
 
     @model_validator(mode="after")
-    def _path_or_parts(self) -> PartedFiles:
+    def _path_or_parts(self) -> Self:
         if (self.path is None) == (self.train is None):
             raise ValueError(f"`{self.type}` takes either `path`, or `train` with perhaps `validation` and `test`")
         if self.path is not None and (self.validation or self.test):
@@ -61,7 +59,7 @@ class Csv(PartedFiles):
     ```
     """
 
-    type: ClassVar[str] = "csv"
+    type = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1, description="What separates columns; `\\t` is a tab.")
     header: Bool = Field(True, description="Whether the first line names the columns.")
     columns: Texts | None = Field(None, description="Names of the columns, where the file has no header (or in its place).")
@@ -83,7 +81,7 @@ class Csv(PartedFiles):
         columns = {name: _typed(frame[name], missing) for name in frame.columns}
         return Table(columns)
 
-    def _frame(self, path: Path) -> polars.DataFrame:
+    def _frame(self, path: Path) -> "polars.DataFrame":
         import polars as pl
 
         try:
@@ -110,7 +108,7 @@ class Csv(PartedFiles):
         return frame.rename(dict(zip(frame.columns, self.columns, strict=True)))
 
 
-def _typed(series: polars.Series, missing: set[str]) -> Column:
+def _typed(series: "polars.Series", missing: set[str]) -> Column:
     """Numbers where every value that is not missing is one, else categories."""
     import numpy as np
     import polars as pl
@@ -132,10 +130,10 @@ class Inline(Source):
     ```
     """
 
-    type: ClassVar[str] = "inline"
-    short: ClassVar[str | None] = "columns"
-    all_short: ClassVar[bool] = True
-    external: ClassVar[bool] = False
+    type = "inline"
+    short = "columns"
+    all_short = True
+    external = False
     columns: dict[str, list[Any]] = Field(
         description="For each column its values, a number, a text or a list of numbers a row."
     )
@@ -168,7 +166,7 @@ class Npz(PartedFiles):
     ```
     """
 
-    type: ClassVar[str] = "npz"
+    type = "npz"
 
     def table(self, files: tuple[Path, ...]) -> Table:
         import numpy as np
@@ -218,9 +216,9 @@ class Sklearn(Source):
     ```
     """
 
-    type: ClassVar[str] = "sklearn"
-    short: ClassVar[str | None] = "name"
-    external: ClassVar[bool] = False
+    type = "sklearn"
+    short = "name"
+    external = False
     name: Literal["iris", "wine", "breast_cancer", "diabetes", "digits", "linnerud"] = Field(description="Which set.")
 
     def read(self, locate: Locate) -> Reading:

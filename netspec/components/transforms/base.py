@@ -1,7 +1,5 @@
 """What a preprocessing step is: fitted on the training part, applied by NumPy and in ONNX alike."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 

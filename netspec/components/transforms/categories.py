@@ -1,8 +1,6 @@
 """Steps for categories: one-hot vectors and class labels."""
 
-from __future__ import annotations
-
-from typing import Any, ClassVar
+from typing import Any
 
 from netspec.components.sources.base import Kind
 from netspec.components.transforms.base import Array, State, Transform
@@ -38,10 +36,10 @@ class OneHot(Transform):
     ```
     """
 
-    type: ClassVar[str] = "one_hot"
-    accepts: ClassVar[frozenset[Kind]] = _EITHER
-    gives: ClassVar[Kind | None] = "array"
-    handles_missing: ClassVar[bool] = True
+    type = "one_hot"
+    accepts = _EITHER
+    gives = "array"
+    handles_missing = True
 
     def fit(self, values: Array) -> State:
         return {"categories": _distinct(values)}
@@ -72,8 +70,8 @@ class Label(Transform):
     ```
     """
 
-    type: ClassVar[str] = "label"
-    accepts: ClassVar[frozenset[Kind]] = _EITHER
+    type = "label"
+    accepts = _EITHER
 
     def fit(self, values: Array) -> State:
         return {"classes": _distinct(values)}

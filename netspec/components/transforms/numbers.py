@@ -1,8 +1,6 @@
 """Steps for numbers: missing values and scales."""
 
-from __future__ import annotations
-
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,15 +21,15 @@ class Impute(Transform):
     ```
     """
 
-    type: ClassVar[str] = "impute"
-    short: ClassVar[str | None] = "strategy"
-    accepts: ClassVar[frozenset[Kind]] = ANY
-    handles_missing: ClassVar[bool] = True
+    type = "impute"
+    short = "strategy"
+    accepts = ANY
+    handles_missing = True
     strategy: Literal["mean", "median", "most_frequent", "constant"] = Field(description="What fills the gap.")
     value: Float | str | None = Field(None, description="The filler, for `strategy: constant`.")
 
     @model_validator(mode="after")
-    def _value_given(self) -> Impute:
+    def _value_given(self) -> Self:
         if (self.strategy == "constant") != (self.value is not None):
             raise ValueError("`value` belongs to `strategy: constant`")
         return self
@@ -118,7 +116,7 @@ class Standardize(_Affine):
     ```
     """
 
-    type: ClassVar[str] = "standardize"
+    type = "standardize"
 
     def fit(self, values: Array) -> State:
         import numpy as np
@@ -137,8 +135,8 @@ class MinMax(_Affine):
     ```
     """
 
-    type: ClassVar[str] = "min_max"
-    short: ClassVar[str | None] = "to"
+    type = "min_max"
+    short = "to"
     to: tuple[Float, Float] = Field((0.0, 1.0), description="The range that the training part fills.")
 
     def fit(self, values: Array) -> State:
@@ -161,13 +159,13 @@ class Rescale(_Affine):
     ```
     """
 
-    type: ClassVar[str] = "rescale"
+    type = "rescale"
     model_config = {"validate_by_name": False}
     source: tuple[Float, Float] = Field((0.0, 255.0), alias="from", description="The range of the data.")
     to: tuple[Float, Float] = Field((0.0, 1.0), description="The range of the result.")
 
     @model_validator(mode="after")
-    def _ranges(self) -> Rescale:
+    def _ranges(self) -> Self:
         if self.source[0] >= self.source[1] or self.to[0] >= self.to[1]:
             raise ValueError("a range needs its lower end first")
         return self
