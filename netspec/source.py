@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import Protocol, TypeAlias, cast
+from typing import NamedTuple, Protocol, TypeAlias, cast
 
 import yaml
 
@@ -37,7 +37,7 @@ _CONSTANTS: dict[str, bool | float | None] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document:
     """A file as data: `data` is plain, `key_spans` and `value_spans` say where each node stands."""
 
@@ -72,7 +72,7 @@ class Document:
         return re.split(r"\r\n|\n|\r", self.text)
 
 
-@dataclass
+@dataclass(eq=False)
 class Spans:
     """Positions by path, of keys and of values."""
 
@@ -150,8 +150,7 @@ class _Event(Protocol):
     flow_style: bool
 
 
-@dataclass
-class _Anchored:
+class _Anchored(NamedTuple):
     data: Plain
     nodes: int
 

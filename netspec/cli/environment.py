@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError
@@ -34,6 +33,8 @@ def prepare_jax(device: str | None = None) -> None:
 
 
 def _set_flags(device: str | None) -> None:
+    from importlib.metadata import version
+
     flags = os.environ.get("XLA_FLAGS", "")
     if device in (None, "cpu") and version("jaxlib") in _TRIED_ON and "xla_cpu_experimental_ynn_fusion_type" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_CONVOLUTION_FLAG}".strip()

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from netspec.diagnostics import Diagnostic, SpecError, suggest
-from netspec.diagnostics.codes import CODES
 
 
 def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as NS203.")]) -> None:
     """What a code means, with an example that gives it and the mended one."""
+    from netspec.diagnostics.codes import CODES
+
     found = CODES.get(code.upper())
     if found is None:
         help = suggest(code.upper(), CODES, list_up_to=0)

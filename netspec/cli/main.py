@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 
 import typer
 
-from netspec.cli import compile, doctor, evaluate, explain, export, show, train, validate
 from netspec.cli.output import print_diagnostics
 from netspec.diagnostics import Diagnostic, SpecError
 
@@ -21,23 +20,37 @@ Exit codes: 0 fine; 1 the spec, a promise or parity is wrong; 2 usage or I/O; 3 
 130 and 143 signals.
 """
 
-app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command("validate")(validate.validate)
-app.command("show")(show.show)
-app.command("explain")(explain.explain)
-app.command("compile")(compile.compile)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(evaluate.predict)
-app.command("export")(export.export)
-app.command("verify")(export.verify)
-app.command("doctor")(doctor.doctor)
+VERBS = {
+    "validate": "netspec.cli.validate",
+    "show": "netspec.cli.show",
+    "explain": "netspec.cli.explain",
+    "compile": "netspec.cli.compile",
+    "train": "netspec.cli.train",
+    "evaluate": "netspec.cli.evaluate",
+    "predict": "netspec.cli.evaluate",
+    "export": "netspec.cli.export",
+    "verify": "netspec.cli.export",
+    "doctor": "netspec.cli.doctor",
+}
+"""Each verb and the module that its function stands in."""
+
+
+def application(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """The command with some verbs, or all: only the one that is called need be loaded."""
+    app = typer.Typer(
+        help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    app.callback(help=_HELP)(lambda: None)
+    for verb in verbs:
+        app.command(verb)(getattr(import_module(VERBS[verb]), verb))
+    return app
 
 
 def run() -> None:
     """The entry point: every failure becomes a diagnostic and an exit code, never a traceback."""
     try:
-        app(standalone_mode=True)
+        called = sys.argv[1:2]
+        application(called if called and called[0] in VERBS else VERBS)()
     except SpecError as error:
         print_diagnostics(error.diagnostics, stream=sys.stderr)
         sys.exit(error.exit_code)
@@ -60,6 +73,9 @@ def run() -> None:
 
 def _defect(error: Exception) -> int:
     """Write what happened to a file that can be sent along with a report."""
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="netspec-", suffix=".log", delete=False) as log:
         traceback.print_exception(error, file=log)
     message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"

@@ -11,7 +11,6 @@ import typer
 
 from netspec.cli.output import Dims, Settings, colourful, dims, settings
 from netspec.diagnostics import Diagnostic, Severity, SpecError, in_order
-from netspec.diagnostics.json import as_object
 from netspec.diagnostics.text import concise, full, summary
 from netspec.graph.validate import checked
 from netspec.source import Document, read_bytes, read_file
@@ -58,6 +57,8 @@ def _rendered(
     diagnostics: tuple[Diagnostic, ...], sources: dict[str, list[str]], format: str, files: int, *, colour: bool
 ) -> str:
     if format == "json":
+        from netspec.diagnostics.json import as_object
+
         return json.dumps(as_object(diagnostics, files), indent=2) + "\n"
     if format == "concise":
         return concise(diagnostics, colour=colour)

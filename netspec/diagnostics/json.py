@@ -39,4 +39,4 @@ def _one(d: Diagnostic) -> dict[str, Any]:
 
 
 def _span(span: Span | None) -> dict[str, int] | None:
-    return None if span is None else dict(vars(span))
+    return None if span is None else span._asdict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a document: mapping keys and list positions from the top."""
@@ -19,8 +19,7 @@ class Severity(str, Enum):
     note = "note"
 
 
-@dataclass(frozen=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of text; lines and columns are 1-based and columns count code points."""
 
     line: int
@@ -29,16 +28,14 @@ class Span:
     end_column: int
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """A remark on another place than the one that is wrong."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True)
-class Fix:
+class Fix(NamedTuple):
     """An edit that mends the file: `span` becomes `text`."""
 
     span: Span

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 FOREIGN_WORDS: dict[str, str] = {
     "out_channels": "filters",
@@ -176,6 +175,8 @@ _CLOSE = 0.72
 
 def _closeness(word: str, name: str) -> float:
     """How alike two words are, from 0 to 1; a word may also be meant for one part of a longer name."""
+    from difflib import SequenceMatcher
+
     squeezed = word.replace("_", "")
     if squeezed == name.replace("_", ""):
         return 1.0

@@ -18,7 +18,7 @@ UNKNOWN = Port("?")
 """The value of a layer that failed: it absorbs what follows, so one mistake is one diagnostic."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Scope:
     """The names that can be seen from one place; inside sees outward."""
 

@@ -41,7 +41,7 @@ def _graph(graph: Graph) -> dict[str, Any]:
 
 
 def _port(port: Port) -> str:
-    return port.node if port.index == 0 else f"{port.node}:{port.index}"
+    return port.node if port.output == 0 else f"{port.node}:{port.output}"
 
 
 def _type(tensor: TensorType) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from netspec.components.layers import Layer, Weight
 from netspec.diagnostics import Path
@@ -12,15 +13,14 @@ from netspec.spec.items import Origin
 from netspec.tensor import Dim, TensorType, names_in, total
 
 
-@dataclass(frozen=True, order=True)
-class Port:
+class Port(NamedTuple):
     """One output of a node, or with a graph input's name that input."""
 
     node: str
-    index: int = 0
+    output: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Node:
     """A layer in its place. `item` is the spec item that it came from: several nodes may share one."""
 
@@ -49,7 +49,7 @@ class Node:
         return self.op.flops(self.input_types)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """Nodes in an order in which each stands after its inputs."""
 
@@ -66,7 +66,7 @@ class Graph:
     def type_of(self, port: Port) -> TensorType:
         """The type of a port, or of a graph input."""
         if port.node in self.node:
-            return self.node[port.node].outputs[port.index]
+            return self.node[port.node].outputs[port.output]
         return self.inputs[port.node]
 
     @property
@@ -123,7 +123,7 @@ class Graph:
         return replace(self, inputs=inputs, nodes=tuple(nodes))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """The graphs of a spec: one for ordinary networks, two with disjoint weights for a GAN pair."""
 

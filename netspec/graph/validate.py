@@ -12,7 +12,7 @@ from netspec.source import Document, Plain
 from netspec.spec import Spec, read_spec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checked:
     """A spec with its program, as far as they stand, and every diagnostic."""
 

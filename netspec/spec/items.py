@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from netspec.components.layers import Layer, Merge
 from netspec.diagnostics import Path
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where an item was written, and for what a block holds, where it was called from."""
 
     path: Path
     calls: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerItem:
     """One layer. `layer` is None where its fields were wrong: its output is unknown then."""
 
@@ -28,7 +27,7 @@ class LayerItem:
     sources: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ResidualItem:
     """`y = x + f(x)`; the shortcut is nothing, a projection where shapes differ, or layers."""
 
@@ -40,7 +39,7 @@ class ResidualItem:
     type: str = "residual"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ParallelItem:
     """Several named paths from one tensor, merged."""
 

@@ -16,7 +16,7 @@ from netspec.spec.layers import LayerReader
 from netspec.spec.overrides import override
 from netspec.spec.reader import Reader, Skip
 from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, Section, TrainSection
-from netspec.spec.variables import Variables
+from netspec.spec.variables import BROKEN, Variables
 from netspec.tensor import Dim, DType, TensorType, named
 
 VERSION = 1
@@ -29,7 +29,7 @@ SECTIONS: dict[str, type[Section]] = {
 KEYS = ("netspec", "name", "description", "vars", "dims", "input", "inputs", "model", *SECTIONS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spec:
     """A spec that reads well: every field is valid by itself, shapes are not looked at yet."""
 
@@ -167,7 +167,7 @@ class _Loader:
             try:
                 variables[name] = self.reader.substituted(value, variables, at)
             except Skip:
-                variables[name] = None
+                variables[name] = BROKEN
         return variables
 
     def _dims(self, variables: Variables) -> dict[str, DimSection]:

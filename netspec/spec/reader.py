@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from netspec.components.base import CatalogueSchema, Component, choose_component, describe
 from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, closest, placed, suggest
 from netspec.source import Document, Plain
-from netspec.spec.variables import Variables, substitute
+from netspec.spec.variables import Broken, Variables, substitute
 
 M = TypeVar("M", bound=BaseModel)
 C = TypeVar("C", bound=Component)
@@ -54,6 +54,8 @@ class Reader:
         if isinstance(value, str):
             try:
                 return substitute(value, variables)
+            except Broken:
+                raise Skip from None
             except Problem as problem:
                 self.problem(problem, at)
                 raise Skip from None

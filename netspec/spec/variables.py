@@ -17,6 +17,9 @@ Variables: TypeAlias = Mapping[str, Plain]
 
 _REFERENCE = re.compile(r"\$(?:\$|([A-Za-z_]\w*)|(\())")
 _TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_]\w*)|(//|[-+*/%()]))")
+BROKEN = "\0broken"
+"""Stands for the value of a variable whose definition failed; known by identity."""
+
 _LONGEST = 1000
 _LARGEST = 2**62
 _DEEPEST = 32
@@ -57,11 +60,18 @@ def _closing(text: str, start: int) -> int:
     raise Problem("NS109", f"`$(` is not closed in `{text}`", help="close it, or quote the expression")
 
 
+class Broken(Exception):
+    """A variable whose own definition failed: that has been told, and what uses it is passed over."""
+
+
 def _look_up(name: str, variables: Variables) -> Plain:
     if name not in variables:
         help = suggest(name, variables) if variables else "define it under `vars:`"
         raise Problem("NS301", f"unknown variable `${name}`", help=help or (), caption="not defined in `vars`")
-    return variables[name]
+    value = variables[name]
+    if isinstance(value, str) and value is BROKEN:
+        raise Broken
+    return value
 
 
 def _as_text(piece: Plain) -> str:

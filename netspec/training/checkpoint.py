@@ -47,7 +47,7 @@ def save(folder: Path, step: int, arrays: Mapping[str, np.ndarray[Any, Any]], no
     shutil.rmtree(beside, ignore_errors=True)
     try:
         beside.mkdir()
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, beside / _STATE)
+        save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, beside / _STATE)
         manifest = {"version": 1, "step": step, "sha256": {_STATE: _sha256(beside / _STATE)}, "notes": notes}
         (beside / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
         for name in (_STATE, _MANIFEST):

@@ -1,8 +1,7 @@
 """What every layer is: fields, a shape rule, weights, costs, a Flax form and an ONNX form."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import Field
 
@@ -23,8 +22,7 @@ Arrays: TypeAlias = "Mapping[str, numpy.ndarray[tuple[int, ...], numpy.dtype[num
 Lengths: TypeAlias = Literal["passes", "uses", "refuses"]
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(NamedTuple):
     """A weight's shape, whether training changes it, and whether it is a running statistic."""
 
     shape: Shape

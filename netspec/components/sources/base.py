@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["number", "category", "array"]
 """`number`: float32 [rows], NaN where missing; `category`: text [rows], '' where missing; `array`: [rows, ...]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """One named column; `values` has one entry a row."""
 
@@ -33,7 +33,7 @@ class Column:
         return Column(self.kind, self.values[rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Columns of equal length; `inputs` and `target` are what the source itself takes them to be."""
 
@@ -49,7 +49,7 @@ class Table:
         return next(iter(self.columns.values())).rows if self.columns else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
     """What a source gives: `all` rows to be split, or `train` and perhaps `validation` and `test`."""
 

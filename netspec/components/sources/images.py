@@ -1,8 +1,5 @@
 """Images: idx files (MNIST's format) and folders with a class each."""
 
-import gzip
-import struct
-import warnings
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -50,6 +47,8 @@ class Idx(PartedFiles):
 
 def read_idx(path: Path) -> Array:
     """The array of an idx file. Raises Problem NS509; the declared size is checked before it is read."""
+    import gzip
+
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
@@ -61,6 +60,8 @@ def read_idx(path: Path) -> Array:
 
 
 def _read_idx(path: Path, stream: BinaryIO) -> Array:
+    import struct
+
     import numpy as np
 
     head = stream.read(4)
@@ -128,6 +129,8 @@ class Images(Source):
         return Table({"image": Column("array", np.stack(arrays)), "label": label}, inputs=("image",), target="label")
 
     def _decode(self, path: Path) -> Array:
+        import warnings
+
         import numpy as np
         from PIL import Image
 

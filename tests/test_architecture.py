@@ -1,0 +1,131 @@
+"""The house rules: import arrows, no framework where `validate` goes, nothing that runs a stranger's text."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "netspec"
+CORE = {"tensor", "emit", "diagnostics"}
+SPEC = CORE | {"source", "components", "spec"}
+GRAPH = SPEC | {"graph"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "tensor": set(),
+    "emit": {"tensor"},
+    "diagnostics": set(),
+    "source": {"diagnostics"},
+    "components": CORE | {"ops", "components"},
+    "spec": SPEC,
+    "graph": GRAPH,
+    "ops": {"ops"},
+    "compiler": GRAPH | {"ops", "compiler"},
+    "data": GRAPH | {"data"},
+    "training": GRAPH | {"compiler", "data", "training"},
+    "exporter": GRAPH | {"exporter"},
+    "inference": GRAPH | {"compiler", "data", "training", "exporter", "inference"},
+    "proof": GRAPH | {"compiler", "data", "training", "exporter", "proof"},
+    "report": GRAPH | {"compiler", "data", "training", "exporter", "inference", "proof", "report"},
+    "cli": GRAPH | {"compiler", "data", "training", "exporter", "inference", "proof", "report", "cli"},
+    "api": GRAPH | {"compiler", "data", "training", "exporter", "inference", "proof"},
+    "__init__": {"api", "diagnostics"},
+}
+FRAMEWORKS = {"numpy", "jax", "jaxlib", "flax", "optax", "onnx", "onnx_ir", "onnxruntime", "sklearn", "polars"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(tree: ast.AST, *, typing_too: bool = False) -> list[tuple[str, int]]:
+    """Every module that a file imports with the depth of its scope: 0 is at import time."""
+    found: list[tuple[str, int]] = []
+
+    def visit(node: ast.AST, depth: int) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not typing_too:
+            for child in node.orelse:
+                visit(child, depth)
+            return
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, depth) for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.append((node.module, depth))
+            if node.module == "netspec":
+                found.extend((f"netspec.{alias.name}", depth) for alias in node.names)
+        inner = depth + isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inner)
+
+    visit(tree, 0)
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_run_one_way(path: Path) -> None:
+    here = room(path)
+    for name, _ in imports(ast.parse(path.read_text())):
+        parts = name.split(".")
+        if parts[0] == "netspec" and len(parts) > 1:
+            assert parts[1] in MAY_IMPORT[here] | {here}, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_each_framework_has_its_rooms(path: Path) -> None:
+    here = room(path)
+    for name, depth in imports(ast.parse(path.read_text())):
+        top = name.split(".")[0]
+        if top in ("onnx", "onnx_ir"):
+            assert here == "exporter" or (here == "proof" and depth >= 0), f"{path.name} imports {name}"
+        if top in ("jax", "flax", "optax") and here in ("exporter", "source", "spec", "graph", "data", "diagnostics"):
+            raise AssertionError(f"{path.name} imports {name}")
+        if here == "components" and top in FRAMEWORKS:
+            assert depth > 0, f"{path.name} imports {name} at import time"
+
+
+@pytest.mark.parametrize("verb", [["validate", "SPEC"], ["show", "SPEC"], ["show", "SPEC", "--expand"], ["explain", "NS401"]])
+def test_no_framework_loads_where_nothing_runs(verb: list[str]) -> None:
+    spec = str(PACKAGE.parent / "specs" / "digits-cnn.yaml")
+    arguments = [spec if word == "SPEC" else word for word in verb]
+    program = (
+        f"import sys; sys.argv = ['netspec', *{arguments!r}]\n"
+        "from netspec.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        f"print('LOADED', sorted({FRAMEWORKS!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout, done.stdout[-300:]
+
+
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "subprocess", "runpy"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_runs_a_strangers_text(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in FORBIDDEN_CALLS, f"{path.name}:{node.lineno} calls {node.func.id}"
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            assert isinstance(node.value, ast.Constant)
+            assert node.value.value is False, f"{path.name}:{node.value.lineno} allows pickles"
+    for name, _ in imports(tree):
+        assert name.split(".")[0] not in FORBIDDEN_MODULES, f"{path.name} imports {name}"
+
+
+def test_the_top_level_is_the_agreed_one() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    agreed = {"pyproject.toml", "README.md", "LICENSE", "netspec", "schemas", "specs", "tests"}
+    assert {name for name in top if not name.startswith(".")} <= agreed

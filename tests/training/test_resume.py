@@ -1,0 +1,234 @@
+"""Determinism: one seed gives one set of bytes, however often a run is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netspec.training import checkpoint
+from netspec.training.folder import RunFolder
+
+HARD: dict[str, Any] = {
+    "netspec": 1,
+    "name": "hard",
+    "input": [8, 8, 1],
+    "model": {
+        "layers": [
+            {"conv2d": {"filters": 4, "kernel_size": 3, "padding": "same"}},
+            "batch_norm",
+            "relu",
+            {"max_pool2d": 2},
+            "flatten",
+            {"dropout": 0.2},
+            {"dense": 10},
+        ]
+    },
+    "data": {
+        "source": {"sklearn": "digits"},
+        "split": {"validation": 0.2, "test": 0.2, "stratify": True},
+        "preprocess": {"input": {"rescale": {"from": [0, 16], "to": [0, 1]}}},
+        "augment": [{"rotate": 10}, {"random_crop": 1}],
+    },
+    "train": {
+        "loss": "cross_entropy",
+        "optimizer": {"adamw": {"learning_rate": 1e-3}},
+        "schedule": {"warmup_cosine": {"warmup_epochs": 1}},
+        "epochs": 6,
+        "batch_size": 50,
+        "ema": 0.9,
+        "gradient": {"clip_norm": 1.0, "accumulate": 2},
+        "metrics": ["accuracy"],
+    },
+}
+MLP: dict[str, Any] = {
+    **HARD,
+    "name": "mlp",
+    "input": [64],
+    "model": {"mlp": {"hidden": [16], "dropout": 0.2, "normalization": "batch_norm", "output": 10}},
+    "data": {**HARD["data"], "augment": [{"gaussian_noise": 0.05}]},
+}
+
+
+def netspec(*arguments: str | Path, folder: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from netspec.cli.main import run; run()", *map(str, arguments)]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def state_of(run: Path) -> checkpoint.Saved:
+    saved, told = checkpoint.load_newest(RunFolder(run).checkpoints)
+    assert saved is not None
+    assert not told
+    return saved
+
+
+def same(a: checkpoint.Saved, b: checkpoint.Saved) -> None:
+    assert a.step == b.step
+    assert a.arrays.keys() == b.arrays.keys()
+    for name, array in a.arrays.items():
+        assert array.tobytes() == b.arrays[name].tobytes(), name
+    assert a.notes == b.notes
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "samples_per_second")} for line in found]
+
+
+@pytest.mark.parametrize("document", [HARD, MLP], ids=["cnn", "mlp"])
+def test_stopping_and_going_on_changes_no_bit(document: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    netspec("train", "spec.json", "--run", "once", "-q", folder=tmp_path)
+    netspec("train", "spec.json", "--run", "again", "-q", folder=tmp_path)
+    same(state_of(tmp_path / "once"), state_of(tmp_path / "again"))
+    netspec("train", "spec.json", "--run", "parts", "-q", "--stop-after", "3", folder=tmp_path)
+    assert lines(tmp_path / "parts")[-1]["epoch"] == 3
+    netspec("train", "spec.json", "--run", "parts", "-q", "--resume", folder=tmp_path)
+    same(state_of(tmp_path / "once"), state_of(tmp_path / "parts"))
+    assert lines(tmp_path / "once") == lines(tmp_path / "parts")
+
+
+def test_another_seed_is_another_network(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(MLP))
+    for seed in (0, 1):
+        netspec(
+            "train",
+            "spec.json",
+            "--run",
+            f"seed{seed}",
+            "-q",
+            "--set",
+            f"train.seed={seed}",
+            "--set",
+            "train.epochs=1",
+            folder=tmp_path,
+        )
+    first, second = (state_of(tmp_path / f"seed{seed}").arrays for seed in (0, 1))
+    kernel = "parameters/dense_1/kernel"
+    assert np.abs(first[kernel] - second[kernel]).max() > 0.01
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_changes_no_bit(tmp_path: Path) -> None:
+    document = {**HARD, "train": {**HARD["train"], "epochs": 40}}
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    netspec("train", "spec.json", "--run", "once", "-q", folder=tmp_path)
+    command = [sys.executable, "-c", "from netspec.cli.main import run; run()", "train", "spec.json", "--run", "killed", "-q"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    generator = np.random.default_rng(0)
+    kills = 0
+    for attempt in range(12):
+        arguments = command + (["--resume"] if attempt else [])
+        with subprocess.Popen(
+            arguments, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            deadline = time.monotonic() + 60
+            before = len(lines(tmp_path / "killed")) if (tmp_path / "killed" / "metrics.jsonl").exists() else 0
+            while process.poll() is None and time.monotonic() < deadline:
+                metrics = tmp_path / "killed" / "metrics.jsonl"
+                if metrics.exists() and metrics.read_text().count("\n") > before + 2:
+                    break
+                time.sleep(0.01)
+            time.sleep(generator.uniform(0, 0.15))
+            if process.poll() is None and kills < 5:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+            else:
+                process.wait(120)
+                break
+    assert kills >= 3
+    netspec("train", "spec.json", "--run", "killed", "-q", "--resume", folder=tmp_path)
+    same(state_of(tmp_path / "once"), state_of(tmp_path / "killed"))
+    assert lines(tmp_path / "once") == lines(tmp_path / "killed")
+
+
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    document = {**MLP, "train": {**MLP["train"], "epochs": 5000}}
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    command = [sys.executable, "-c", "from netspec.cli.main import run; run()", "train", "spec.json", "--run", "stopped", "-q"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        metrics = tmp_path / "stopped" / "metrics.jsonl"
+        deadline = time.monotonic() + 60
+        while not metrics.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "--resume" in told
+    saved = state_of(tmp_path / "stopped")
+    assert saved.notes["progress"]["epoch"] == lines(tmp_path / "stopped")[-1]["epoch"]
+
+
+def test_damage_is_found_named_and_stepped_over(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(MLP))
+    for epochs in (1, 2):
+        arguments = ["--stop-after", "1"] + (["--resume"] if epochs > 1 else [])
+        netspec("train", "spec.json", "--run", "run", "-q", *arguments, folder=tmp_path)
+    newest, older = checkpoint.steps(tmp_path / "run" / "checkpoints")
+    state = newest / "state.safetensors"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.write_bytes(content)
+    saved, told = checkpoint.load_newest(tmp_path / "run" / "checkpoints")
+    assert saved is not None
+    assert saved.step == int(older.name)
+    assert str(state) in told[0]
+    (older / "manifest.json").unlink()
+    done = netspec("train", "spec.json", "--run", "run", "--resume", folder=tmp_path, check=False)
+    assert done.returncode == 5
+    assert "NS530" in done.stderr
+
+
+def test_a_changed_spec_is_refused_by_field(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(MLP))
+    netspec("train", "spec.json", "--run", "run", "-q", "--stop-after", "1", folder=tmp_path)
+    done = netspec("train", "spec.json", "--run", "run", "--resume", "--set", "train.epochs=7", folder=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "NS534" in done.stderr
+    assert "`train.epochs` (6 -> 7)" in done.stderr
+    netspec(
+        "train",
+        "spec.json",
+        "--run",
+        "run",
+        "-q",
+        "--resume",
+        "--set",
+        "train.epochs=7",
+        "--allow-change",
+        "train.epochs",
+        folder=tmp_path,
+    )
+    assert lines(tmp_path / "run")[-1]["epoch"] == 7
+
+
+def test_divergence_stops_with_the_step_and_keeps_the_last_state(tmp_path: Path) -> None:
+    document = {**MLP, "train": {**MLP["train"], "optimizer": {"sgd": 1e30}, "gradient": {}, "schedule": "constant"}}
+    document["train"].pop("ema")
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    done = netspec("train", "spec.json", "--run", "run", folder=tmp_path, check=False)
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "NS520" in done.stderr
+    assert "learning rate" in done.stderr
+
+
+def test_one_process_a_run_folder(tmp_path: Path) -> None:
+    from netspec.diagnostics import SpecError
+    from netspec.training.folder import Lock
+
+    folder = RunFolder(tmp_path / "run")
+    with Lock(folder), pytest.raises(SpecError, match="NS532"), Lock(folder):
+        pass
+    with Lock(folder):
+        pass
