@@ -117,6 +117,7 @@ class _Preparation:
         first = next(iter(reading.parts.values()))
         columns = self._input_columns(first)
         targets = self._target_columns(first)
+        self._check_keys(columns, targets)
         used = [*dict.fromkeys([*(name for names in columns.values() for name in names), *targets.values()])]
         raw, rows = self._parts(reading, used, next(iter(targets.values()), None))
         inputs = {name: self._input_pipe(name, names, raw, rows["train"]) for name, names in columns.items()}
@@ -124,6 +125,20 @@ class _Preparation:
         preprocess = Preprocess(inputs, pipes)
         parts = {part: self._part(part, preprocess, raw, found) for part, found in rows.items()}
         return Dataset(parts, preprocess, self.lengths, self._hash(raw, rows))
+
+    def _check_keys(self, columns: Mapping[str, tuple[str, ...]], targets: Mapping[str, str]) -> None:
+        """Every key of `preprocess` names an input, a column or a kind, and only one of them."""
+        used = {*(name for names in columns.values() for name in names), *targets.values()}
+        known = {*columns, *used, *KINDS}
+        for key in self.data.preprocess:
+            at = ("data", "preprocess", key)
+            if key not in known:
+                help = suggest(key, known, list_up_to=30)
+                raise self._problem("NS512", f"`{key}` names no input, no column that is read, and no kind", at, help, key=True)
+            if (key in columns) + (key in used and columns.get(key) != (key,)) + (key in KINDS) > 1:
+                raise self._problem(
+                    "NS512", f"`{key}` could mean an input, a column or a kind", at, "rename the input or the column", key=True
+                )
 
     def fitted_part(self, preprocess: Preprocess, part: str) -> Part:
         reading = self.read()
@@ -200,9 +215,10 @@ class _Preparation:
         help = suggest(column, table.columns, list_up_to=40)
         return self._problem("NS502", f"the data has no column `{column}`", at, help)
 
-    def _problem(self, code: str, message: str, at: Path, help: str = "") -> SpecError:
+    def _problem(self, code: str, message: str, at: Path, help: str = "", *, key: bool = False) -> SpecError:
         problem = Problem(code, message, help=help or ())
-        return SpecError(placed(problem, file=self.spec.document.file, span=self.spec.document.span(at), path=dotted(at)))
+        span = self.spec.document.span(at, key=key)
+        return SpecError(placed(problem, file=self.spec.document.file, span=span, path=dotted(at)))
 
     def _parts(self, reading: Reading, used: list[str], target: str | None) -> tuple[dict[str, Column], dict[str, Rows]]:
         """All rows behind one another, and the row numbers of each part."""

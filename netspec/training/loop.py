@@ -26,6 +26,7 @@ from netspec.training import checkpoint
 from netspec.training.evaluate import Evaluator
 from netspec.training.folder import RunFolder
 from netspec.training.steps.supervised import Batch, State, Supervised, compiled_chunk, compiled_step
+from netspec.training.tensorboard import EventFiles
 
 _CHUNK_SECONDS = 0.25
 _SAVE_SHARE = 0.05
@@ -144,7 +145,8 @@ class Trainer:
         self.watcher.started(self.train.epochs, self.rows, progress.epoch)
         previous = {number: signal.signal(number, self._signalled) for number in _signals()}
         try:
-            return self._epochs(state, progress, data, stop_after)
+            with EventFiles(self.folder.path / "tensorboard") as self.events:
+                return self._epochs(state, progress, data, stop_after)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -273,6 +275,7 @@ class Trainer:
         line = {**record, "seconds": round(seconds, 4), "samples_per_second": round(self.rows / max(seconds, 1e-9), 1)}
         with self.folder.metrics.open("a") as stream:
             stream.write(json.dumps(line) + "\n")
+        self.events.write(line)
         self.watcher.epoch_done(line, best=better)
 
     def _improves(self, value: float, progress: Progress) -> bool:

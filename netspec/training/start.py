@@ -19,6 +19,7 @@ from netspec.graph.objective import losses_by_output
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
 from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
+from netspec.training.limits import refuse_oversized
 from netspec.training.loop import Interrupted, Outcome, Quiet, Trainer, Watcher
 
 _PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
@@ -49,6 +50,7 @@ def train(
     dataset = prepare(spec, program, roots, lengths)
     kept = {name: length for name, length in dataset.lengths.items() if name in program.main.weight_names}
     bound = bind(program, kept)
+    refuse_oversized(spec, bound.main)
     _warn_small(spec, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     with Lock(folder):

@@ -137,7 +137,7 @@ class Supervised:
         if "ema" in state:
             keep = self.train.ema or 0.0
             after["ema"] = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state["ema"], after["parameters"])
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         stopped = (state["failed"] >= 0) if self.train.on_nonfinite == "stop" else jnp.array(False)
         good = finite & ~stopped
         kept = {name: state[name] for name in after}

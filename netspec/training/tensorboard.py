@@ -1,0 +1,31 @@
+"""Event files for TensorBoard, beside `metrics.jsonl`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+_NO_FIGURES = ("epoch", "step")
+
+
+class EventFiles:
+    """Writes every figure of an epoch's line at its step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.writer = SummaryWriter(str(folder), flush_secs=10)
+
+    def __enter__(self) -> EventFiles:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.writer.close()
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """One epoch's figures."""
+        for name, value in record.items():
+            if name not in _NO_FIGURES:
+                self.writer.add_scalar(name, value, record["step"])
