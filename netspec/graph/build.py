@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from netspec.components.layers import LAYERS, KernelLayer, Layer
-from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, suggest
+from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.ir import Graph, Node, Port, Program
+from netspec.graph.way import way_to
 from netspec.spec.items import Item, LayerItem, Origin, ParallelItem, ResidualItem
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
@@ -160,25 +161,8 @@ class _Builder:
             help=problem.help,
             caption=problem.caption or ("" if spelled else f"gets {self.types[inputs[0]]}" if inputs else ""),
             key=not spelled,
-            labels=self._way(inputs, origin.path),
+            labels=way_to(self.spec.document, self.nodes, inputs[0] if inputs else None, origin.path),
         )
-
-    def _way(self, inputs: tuple[Port, ...], path: Path, most: int = 3) -> tuple[Label, ...]:
-        """Labels for the layers above, nearest last: `[8, 8, 1] -> [8, 8, 32]`."""
-        labels: dict[int, Label] = {}
-        here = self.spec.document.span(path, key=True)
-        by_name = {node.name: node for node in self.nodes}
-        port = inputs[0] if inputs else None
-        while port is not None and len(labels) < most:
-            node = by_name.get(port.node)
-            if node is None:
-                break
-            span = self.spec.document.span(node.origin.path, key=True)
-            start = next(n for n in self.nodes if n.item == node.item)
-            if span and here and span.line != here.line and span.line not in labels:
-                labels[span.line] = Label(span, f"{start.input_types[0]} -> {node.output}")
-            port = start.inputs[0] if start.inputs else None
-        return tuple(labels[line] for line in sorted(labels))
 
     def _sources(self, item: Item, scope: Scope, above: Port | None) -> tuple[Port, ...] | None:
         """The ports that an item reads; None or UNKNOWN among them where that cannot be told."""

@@ -12,6 +12,7 @@ from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.costs import training_memory
 from netspec.graph.ir import Graph, Program
 from netspec.graph.objective import losses_by_output
+from netspec.graph.way import way_to
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
 from netspec.spec.sections import Bound
@@ -84,6 +85,7 @@ class _Checker:
             message,
             at,
             key=True,
+            labels=way_to(self.spec.document, self.graph.nodes, node.inputs[0] if node else None, at),
             caption=f"gives {type}, but `loss: {loss}` needs [classes]",
             help="add `- flatten` or `- global_avg_pool` above this line"
             if acts
