@@ -20,7 +20,7 @@ from netspec.spec.expand import expanded
 from tests.support import SHARED, SPECS, needs_shared
 
 ALL = sorted(SPECS.glob("*.yaml"))
-BRING_YOUR_OWN = {"mnist-lenet", "mnist-cnn", "image-folder-cnn"}
+BRING_YOUR_OWN = {"mnist-lenet", "mnist-cnn", "image-folder-cnn", "adult-income", "banknote-mlp"}
 OUT_OF_THE_BOX = [path for path in ALL if path.stem not in BRING_YOUR_OWN]
 
 

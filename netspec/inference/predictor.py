@@ -72,8 +72,8 @@ class Predictor(ABC):
     def part(self, name: str, data: Path | None = None) -> Part:
         """A part of the spec's own data, or with `data` all rows of that file."""
         if data is None:
-            return prepare_part(self.spec, self.program, self.roots, self.preprocess, name)
-        return prepare_part(with_source(self.spec, data), self.program, data_roots(data), self.preprocess, "all")
+            return prepare_part(self.spec, self.roots, self.preprocess, name)
+        return prepare_part(with_source(self.spec, data), data_roots(data), self.preprocess, "all")
 
     def evaluate(self, part: str = "test", data: Path | None = None) -> Evaluation:
         """The spec's metrics on a part, or on a file of the same columns. Raises SpecError."""

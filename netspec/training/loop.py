@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,7 @@ import numpy as np
 from netspec.compiler.network import Functional
 from netspec.components.layers.conv import Convolution
 from netspec.components.objectives import Loss
-from netspec.components.transforms.pipeline import Preprocess
-from netspec.data.prepare import Dataset, Part
+from netspec.data.prepare import Dataset
 from netspec.data.split import permutation
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.ir import Graph
@@ -25,44 +24,15 @@ from netspec.spec.sections import TrainSection
 from netspec.training import checkpoint
 from netspec.training.evaluate import Evaluator
 from netspec.training.folder import RunFolder
+from netspec.training.setup import class_weights, fills, monitored
+from netspec.training.state import evaluated, on_device, packed, unpacked
 from netspec.training.steps.supervised import Batch, State, Supervised, compiled_chunk, compiled_step
 from netspec.training.tensorboard import EventFiles
+from netspec.training.watch import Quiet, Watcher
 
 _CHUNK_SECONDS = 0.25
 _SAVE_SHARE = 0.05
 _MOST_SKIPPED = 10
-
-
-class Watcher(Protocol):
-    """Who is told how training goes."""
-
-    def started(self, epochs: int, examples: int, done: int) -> None:
-        """Training begins at epoch `done` of `epochs`."""
-
-    def progressed(self, epoch: int, examples: int, loss: float) -> None:
-        """So many examples of this epoch are done."""
-
-    def epoch_done(self, record: Mapping[str, Any], *, best: bool) -> None:
-        """An epoch is over; `record` is its line of `metrics.jsonl`."""
-
-    def told(self, message: str) -> None:
-        """Something worth a line."""
-
-
-class Quiet:
-    """A watcher that shows nothing."""
-
-    def started(self, epochs: int, examples: int, done: int) -> None:
-        """Nothing."""
-
-    def progressed(self, epoch: int, examples: int, loss: float) -> None:
-        """Nothing."""
-
-    def epoch_done(self, record: Mapping[str, Any], *, best: bool) -> None:
-        """Nothing."""
-
-    def told(self, message: str) -> None:
-        """Nothing."""
 
 
 @dataclass
@@ -328,84 +298,3 @@ def _signals() -> tuple[int, ...]:
     import threading
 
     return (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-
-
-def evaluated(state: State) -> dict[str, jax.Array]:
-    """The weights that are judged and shipped: the moving average where there is one."""
-    weights = state["ema"] if "ema" in state else state["parameters"]
-    return {**weights, **state["statistics"]}
-
-
-def on_device(part: Part) -> Batch:
-    """All rows of a part as device arrays."""
-    return tuple(jnp.asarray(x) for x in part.inputs.values()), {name: jnp.asarray(y) for name, y in part.targets.items()}
-
-
-def fills(preprocess: Preprocess) -> tuple[jax.Array, ...]:
-    """For each input, what a raw zero became: augmentation fills with it."""
-    found = []
-    for pipe in preprocess.inputs.values():
-        zero = np.zeros((1, *(int(size) for size in pipe.type.shape if isinstance(size, int))), np.float32)
-        if pipe.is_array:
-            zero = pipe.numpy({pipe.columns[0].name: zero})
-        found.append(jnp.asarray(zero[0].reshape(-1, zero.shape[-1])[0]))
-    return tuple(found)
-
-
-def class_weights(train: TrainSection, losses: Mapping[str, Loss], dataset: Dataset) -> dict[str, jax.Array] | None:
-    """A weight for each class: how rare it is, or as given."""
-    if train.class_weights is None:
-        return None
-    found = {}
-    for output, pipe in dataset.preprocess.targets.items():
-        if pipe.classes is None or output not in losses:
-            continue
-        if isinstance(train.class_weights, Mapping):
-            unknown = set(train.class_weights) - set(pipe.classes)
-            if unknown:
-                message = f"`class_weights` names `{sorted(unknown)[0]}`, which is not a class"
-                raise SpecError(
-                    Diagnostic("NS506", message, path="train.class_weights", help=(f"classes: {', '.join(pipe.classes)}",))
-                )
-            weights = np.asarray([train.class_weights.get(name, 1.0) for name in pipe.classes])
-        else:
-            labels = dataset.train.targets[output].astype(np.int64).reshape(-1)
-            counts = np.bincount(labels, minlength=len(pipe.classes))
-            weights = labels.size / (len(pipe.classes) * np.maximum(counts, 1))
-        found[output] = jnp.asarray(weights, jnp.float32)
-    return found
-
-
-def monitored(train: TrainSection, validates: bool) -> tuple[str, bool]:
-    """The figure that decides which weights are best, and whether larger is better."""
-    fallback = "validation_loss" if validates else "train_loss"
-    name = train.early_stopping.monitor if train.early_stopping else fallback
-    metric = next((m for m in train.metrics if name.endswith(f"_{m.type}")), None)
-    return name, metric.larger_is_better if metric else False
-
-
-def packed(tree: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    """A pytree as flat host arrays by path. Copies on the device first, so that donation goes on."""
-    copied = _copied(dict(tree))
-    leaves = jax.tree_util.tree_flatten_with_path(copied)[0]
-    return {_key(path): np.asarray(leaf) for path, leaf in leaves}
-
-
-_copied: Callable[[Any], Any] = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
-
-
-def unpacked(arrays: Mapping[str, np.ndarray[Any, Any]], template: State) -> State:
-    """The state that `packed` wrote, in the shape of a template. Raises SpecError NS531 where they differ."""
-    leaves, tree = jax.tree_util.tree_flatten_with_path(template)
-    found = []
-    for path, leaf in leaves:
-        name = _key(path)
-        if name not in arrays or arrays[name].shape != leaf.shape:
-            raise SpecError(Diagnostic("NS531", f"the checkpoint does not fit the spec: `{name}`", exit_code=5))
-        found.append(jnp.asarray(arrays[name], leaf.dtype))
-    state: State = jax.tree_util.tree_unflatten(tree, found)
-    return state
-
-
-def _key(path: tuple[Any, ...]) -> str:
-    return "/".join(str(getattr(step, "key", getattr(step, "name", getattr(step, "idx", step)))) for step in path)

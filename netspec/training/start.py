@@ -20,7 +20,8 @@ from netspec.spec import Spec
 from netspec.spec.expand import expanded
 from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
 from netspec.training.limits import refuse_oversized
-from netspec.training.loop import Interrupted, Outcome, Quiet, Trainer, Watcher
+from netspec.training.loop import Interrupted, Outcome, Trainer
+from netspec.training.watch import Quiet, Watcher
 
 _PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
 

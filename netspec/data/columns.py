@@ -1,0 +1,71 @@
+"""Which columns an input and a target read: what the spec says, else what the source takes them to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netspec.components.sources.base import Table
+from netspec.data.place import Place
+from netspec.diagnostics import Path, suggest
+from netspec.graph.ir import Graph
+
+KINDS = {"numbers": "number", "categories": "category", "images": "array"}
+"""The keys of `preprocess` that mean every column of a kind."""
+
+
+def input_columns(place: Place, graph: Graph, table: Table) -> dict[str, tuple[str, ...]]:
+    """The columns of each input. Raises SpecError NS502 for one that is not there."""
+    given = place.data.inputs
+    targets = set(_targets_given(place, graph, table).values())
+    everything = tuple(name for name in table.columns if name not in targets)
+    if given is None:
+        name = next(iter(graph.inputs))
+        if len(graph.inputs) > 1:
+            raise place.problem("NS202", "with several inputs, `data.inputs` says which columns each reads", ("data",))
+        return {name: table.inputs or everything}
+    found = {}
+    for name, columns in given.items():
+        at = ("data", "inputs", name)
+        if name not in graph.inputs:
+            raise place.problem("NS303", f"the model has no input `{name}`", at, suggest(name, graph.inputs))
+        found[name] = everything if columns == ("all",) else columns
+        for index, column in enumerate(found[name]):
+            if column not in table.columns:
+                raise place.missing_column(column, table, (*at, index) if len(columns) > 1 else at)
+    return found
+
+
+def target_columns(place: Place, graph: Graph, table: Table) -> dict[str, str]:
+    """The target column of each output that has one. Raises SpecError NS502 for one that is not there."""
+    found = _targets_given(place, graph, table)
+    for output, column in found.items():
+        at: Path = ("data", "target", output) if isinstance(place.data.target, Mapping) else ("data", "target")
+        if output not in graph.outputs:
+            raise place.problem("NS303", f"the model has no output `{output}`", at, suggest(output, graph.outputs))
+        if column not in table.columns:
+            raise place.missing_column(column, table, at)
+    if place.spec.train is not None and not found:
+        raise place.problem("NS202", "`data` does not say which column is the target", ("data",), "add `target: COLUMN`")
+    return found
+
+
+def _targets_given(place: Place, graph: Graph, table: Table) -> dict[str, str]:
+    target = place.data.target if place.data.target is not None else table.target
+    if isinstance(target, Mapping):
+        return dict(target)
+    return {} if target is None else {next(iter(graph.outputs)): target}
+
+
+def check_keys(place: Place, columns: Mapping[str, tuple[str, ...]], targets: Mapping[str, str]) -> None:
+    """Every key of `preprocess` names an input, a column or a kind, and only one of them."""
+    used = {*(name for names in columns.values() for name in names), *targets.values()}
+    known = {*columns, *used, *KINDS}
+    for key in place.data.preprocess:
+        at = ("data", "preprocess", key)
+        if key not in known:
+            help = suggest(key, known, list_up_to=30)
+            raise place.problem("NS512", f"`{key}` names no input, no column that is read, and no kind", at, help, key=True)
+        if (key in columns) + (key in used and columns.get(key) != (key,)) + (key in KINDS) > 1:
+            raise place.problem(
+                "NS512", f"`{key}` could mean an input, a column or a kind", at, "rename the input or the column", key=True
+            )

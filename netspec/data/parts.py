@@ -1,0 +1,95 @@
+"""The rows of each part, and the columns that they are rows of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from netspec.components.sources.base import Column, Reading, Table
+from netspec.data.place import Place
+from netspec.data.split import Rows, split_rows
+from netspec.diagnostics import Path
+from netspec.spec.sections import Split
+
+
+def divide(place: Place, reading: Reading, used: list[str], target: str | None) -> tuple[dict[str, Column], dict[str, Rows]]:
+    """All rows behind one another, and the row numbers of each part. Raises SpecError NS502, NS504."""
+    for part, table in reading.parts.items():
+        for name in used:
+            if name not in table.columns:
+                raise place.problem("NS502", f"the {part} part has no column `{name}`", ("data", "source"))
+    tables = list(reading.parts.items())
+    starts = np.cumsum([0, *(table.rows for _, table in tables)])
+    columns = {name: _joined(name, [table.columns[name] for _, table in tables]) for name in used}
+    rows = {part: np.arange(starts[i], starts[i + 1]) for i, (part, _) in enumerate(tables)}
+    if "all" in rows:
+        return columns, _split(place, rows["all"], columns, reading.parts["all"], target)
+    if "validation" not in rows and place.data.split.validation:
+        # Parts are given, but validation is still to be cut from train.
+        split = place.data.split.model_copy(update={"test": 0.0})
+        cut = _split(place, rows["train"], columns, reading.parts["train"], target, split)
+        rows |= {part: rows["train"][found] for part, found in cut.items()}
+    if any(len(found) == 0 for found in rows.values()):
+        raise place.problem("NS504", "a part of the data has no rows", ("data", "source"))
+    return columns, rows
+
+
+def _split(
+    place: Place, rows: Rows, columns: Mapping[str, Column], table: Table, target: str | None, split: Split | None = None
+) -> dict[str, Rows]:
+    chosen = split or place.data.split
+    at: Path = ("data", "split")
+    labels = None if target is None else columns[target].values[rows]
+    if chosen.stratify and labels is None:
+        raise place.problem("NS504", "`stratify` needs a target", at)
+    groups = None
+    if chosen.group is not None:
+        if chosen.group not in table.columns:
+            raise place.missing_column(chosen.group, table, (*at, "group"))
+        groups = table.columns[chosen.group].values
+    if len(rows) == 0:
+        raise place.problem("NS504", "the data has no rows", ("data", "source"))
+    return place.at(at, lambda: split_rows(len(rows), chosen, labels, groups))
+
+
+def of_kind(place: Place, name: str, column: Column, kind: str) -> Column:
+    """A column as the kind that it had when it was fitted: another file may look different."""
+    if column.kind == kind:
+        return column
+    if kind == "category" and column.kind == "number":
+        return Column("category", np.asarray([_number_text(v) for v in column.values], dtype=object))
+    raise place.problem("NS507", f"the column `{name}` holds {column.kind}, but training saw {kind}", ("data", "source"))
+
+
+def data_hash(raw: Mapping[str, Column], rows: Mapping[str, Rows]) -> str:
+    """sha256 over all columns and the rows of every part."""
+    digest = hashlib.sha256()
+    for name, column in sorted(raw.items()):
+        text = column.values.dtype == object
+        digest.update(name.encode())
+        digest.update("\0".join(column.values.tolist()).encode() if text else np.ascontiguousarray(column.values).tobytes())
+    for part, found in sorted(rows.items()):
+        digest.update(part.encode() + np.ascontiguousarray(found).tobytes())
+    return digest.hexdigest()
+
+
+def _joined(name: str, columns: list[Column]) -> Column:
+    """One column of several parts; numbers in one and text in another is text in all."""
+    if len(columns) == 1:
+        return columns[0]
+    kinds = {column.kind for column in columns}
+    if kinds == {"number", "category"}:
+        columns = [
+            c if c.kind == "category" else Column("category", np.asarray([_number_text(v) for v in c.values], dtype=object))
+            for c in columns
+        ]
+    return Column(columns[0].kind, np.concatenate([column.values for column in columns]))
+
+
+def _number_text(value: float) -> str:
+    """A number as a category: `3`, not `3.0`."""
+    if value != value:
+        return ""
+    return str(int(value)) if value == int(value) else str(value)
