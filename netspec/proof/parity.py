@@ -8,7 +8,7 @@ tie) are left out of what follows the step and counted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -27,6 +27,7 @@ from netspec.graph.outputs import OutputPlan
 Array = np.ndarray[Any, Any]
 _FLOOR = 2e-6
 _TIMES = 10.0
+_STEPS_LONGER = 8
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Parity:
     rows: int
     diverges_at: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    shapes: tuple[Mapping[str, Sequence[int]], ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -70,6 +72,7 @@ class Parity:
             "holds": self.holds,
             "outputs": {name: output.json() for name, output in self.outputs.items()},
             "batch_sizes": list(self.sizes),
+            "shapes": [dict(shapes) for shapes in self.shapes],
             "rows": self.rows,
             "diverges_at": self.diverges_at,
             "versions": dict(self.versions),
@@ -91,10 +94,26 @@ class Subject:
 
 
 def prove(subject: Subject, lowered: Lowered, content: bytes, raw: Mapping[str, Array], sizes: Sequence[int]) -> Parity:
-    """Compare the file's bytes with Flax on raw rows, at each of the batch sizes."""
+    """Compare the file's bytes with Flax on raw rows, at each batch size and at two lengths of each free axis."""
     runtime = session(content)
-    names = [value.name for value in runtime.get_outputs()]
+    variants = [raw, *([longer] if (longer := _longer(subject, raw)) else [])]
+    compared = [_compared(subject, lowered, runtime, rows, sizes) for rows in variants]
+    outputs = {name: _worst([each for found in compared for each in found[name]]) for name in compared[0]}
     rows = len(next(iter(raw.values())))
+    parity = Parity(outputs, [min(size, rows) for size in sizes], rows, shapes=tuple(_shapes(each) for each in variants))
+    if parity.holds:
+        return parity
+    failing = next(
+        rows for rows, found in zip(variants, compared, strict=True) if not all(_worst(each).holds for each in found.values())
+    )
+    return replace(parity, diverges_at=first_divergence(subject, lowered, failing))
+
+
+def _compared(
+    subject: Subject, lowered: Lowered, runtime: Any, raw: Mapping[str, Array], sizes: Sequence[int]
+) -> dict[str, list[OutputParity]]:
+    """Every output at every batch size."""
+    names = [value.name for value in runtime.get_outputs()]
     found: dict[str, list[OutputParity]] = {name: [] for name in names}
     reference = reference_outputs(subject, lowered, raw)
     for size in sizes:
@@ -102,11 +121,25 @@ def prove(subject: Subject, lowered: Lowered, content: bytes, raw: Mapping[str, 
         answers = runtime.run(None, feeds(runtime, lowered.inputs, subject.preprocess, part))
         for name, answer in zip(names, answers, strict=True):
             found[name].append(_compare(np.asarray(answer), reference[name].first(size)))
-    outputs = {name: _worst(each) for name, each in found.items()}
-    parity = Parity(outputs, [min(size, rows) for size in sizes], rows)
-    if parity.holds:
-        return parity
-    return Parity(outputs, parity.sizes, rows, first_divergence(subject, lowered, raw))
+    return found
+
+
+def _shapes(raw: Mapping[str, Array]) -> dict[str, list[int]]:
+    """The shapes of the raw arrays that were compared, without the batch axis."""
+    return {name: [int(size) for size in array.shape[1:]] for name, array in raw.items() if array.ndim > 1}
+
+
+def _longer(subject: Subject, raw: Mapping[str, Array]) -> dict[str, Array] | None:
+    """The same rows with every free axis a few steps longer; None where no axis is free."""
+    found, changed = dict(raw), False
+    for pipe in subject.preprocess.inputs.values():
+        if not pipe.is_array or all(isinstance(size, int) for size in pipe.type.shape):
+            continue
+        name = pipe.columns[0].name
+        extra = [(0, 0 if isinstance(size, int) else _STEPS_LONGER) for size in pipe.type.shape]
+        found[name] = np.pad(raw[name], [(0, 0), *extra], mode="wrap")
+        changed = True
+    return found if changed else None
 
 
 @dataclass(frozen=True)

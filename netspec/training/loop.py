@@ -26,13 +26,12 @@ from netspec.training.evaluate import Evaluator
 from netspec.training.folder import RunFolder
 from netspec.training.setup import class_weights, fills, monitored
 from netspec.training.state import evaluated, on_device, packed, unpacked
-from netspec.training.steps.supervised import Batch, State, Supervised, compiled_chunk, compiled_step
+from netspec.training.steps.supervised import MOST_SKIPPED, Batch, State, Supervised, compiled_chunk, compiled_step
 from netspec.training.tensorboard import EventFiles
 from netspec.training.watch import Quiet, Watcher
 
 _CHUNK_SECONDS = 0.25
 _SAVE_SHARE = 0.05
-_MOST_SKIPPED = 10
 
 
 @dataclass
@@ -48,6 +47,14 @@ class Progress:
     def json(self) -> dict[str, Any]:
         """Plain data."""
         return dict(vars(self))
+
+
+class RolledBack(Exception):
+    """A step was not finite, and the spec wants to go back and pass it over."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"step {step}")
+        self.step = step
 
 
 class Interrupted(Exception):
@@ -103,6 +110,7 @@ class Trainer:
         self.one = compiled_step(self.objective.step)
         self.many = compiled_chunk(self.objective.step)
         self.signalled: int | None = None
+        self.passed_over: list[int] = []
         self.saved_at = 0.0
         self.save_seconds = 0.0
         self.best: dict[str, np.ndarray[Any, Any]] | None = None
@@ -145,7 +153,11 @@ class Trainer:
                 self._save(state, progress)
                 return Outcome("early", progress)
             began = time.perf_counter()
-            state, losses = self._epoch(state, progress, data)
+            try:
+                state, losses = self._epoch(state, progress, data)
+            except RolledBack as failure:
+                state, progress = self._rolled_back(progress, failure.step)
+                continue
             self._finish_epoch(state, progress, losses, time.perf_counter() - began)
             if progress.epoch % self.train.checkpoint.every_epochs == 0 and self._may_save():
                 self._save(state, progress)
@@ -155,6 +167,19 @@ class Trainer:
         self._save(state, progress)
         ended = "finished" if progress.epoch >= self.train.epochs else "early" if self._is_early(progress) else "paused"
         return Outcome(ended, progress)
+
+    def _rolled_back(self, progress: Progress, failed: int) -> tuple[State, Progress]:
+        """The last checkpoint (or the very start), told to pass over the step that failed."""
+        self.watcher.told(f"step {failed} was not finite: back to the last checkpoint, to pass it over")
+        state, before = self._begin(resume=True)
+        passed = [int(step) for step in np.asarray(state["skipped"]) if step >= 0]
+        passed = [*dict.fromkeys([*self.passed_over, *passed, failed])][:MOST_SKIPPED]
+        self.passed_over = passed
+        filled = np.full(MOST_SKIPPED, -1, np.int32)
+        filled[: len(passed)] = passed
+        before.skipped = progress.skipped
+        self._rewrite_metrics(before)
+        return {**state, "skipped": jnp.asarray(filled)}, before
 
     def _is_early(self, progress: Progress) -> bool:
         rule = self.train.early_stopping
@@ -169,8 +194,7 @@ class Trainer:
         if self.rest:
             state, loss = self.one(state, data, jnp.asarray(order[cut:]))
             losses = np.append(losses, np.asarray(loss))
-        state = self._check_finite(state, progress, losses)
-        return state, losses
+        return self._check_finite(state, progress), losses
 
     def _scanned(self, state: State, data: Batch, rows: Any, progress: Progress) -> tuple[State, Any]:
         losses, order = jnp.zeros(self.full), jnp.asarray(rows)
@@ -202,15 +226,17 @@ class Trainer:
                 self.watcher.progressed(progress.epoch, (index + 1) * self.batch, float("nan"))
         return state, np.asarray(jnp.stack(losses)) if losses else np.zeros(0, np.float32)
 
-    def _check_finite(self, state: State, progress: Progress, losses: Any) -> State:
+    def _check_finite(self, state: State, progress: Progress) -> State:
+        """Stops at a step that was not finite, or as `on_nonfinite` says. Raises SpecError NS520, RolledBack."""
         failed = int(state["failed"])
         if failed < 0:
             return state
-        if self.train.on_nonfinite == "skip":
+        if self.train.on_nonfinite != "stop" and progress.skipped < MOST_SKIPPED:
             progress.skipped += 1
-            if progress.skipped <= _MOST_SKIPPED:
-                self.watcher.told(f"step {failed} was not finite and was skipped")
-                return {**state, "failed": jnp.full((), -1, jnp.int32)}
+            if self.train.on_nonfinite == "rollback":
+                raise RolledBack(failed)
+            self.watcher.told(f"step {failed} was not finite and was skipped")
+            return {**state, "failed": jnp.full((), -1, jnp.int32)}
         rate = float(np.asarray(self.objective.schedule()(failed)))
         raise SpecError(
             Diagnostic(

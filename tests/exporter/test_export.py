@@ -201,3 +201,29 @@ def test_the_target_is_undone_in_the_graph(tmp_path: Path) -> None:
     model = open_predictor(tmp_path / "units.onnx")
     assert model.evaluate().metrics["test_rmse"] == pytest.approx(run.evaluate().metrics["test_rmse"], rel=1e-5)
     assert model.evaluate().metrics["test_rmse"] < 80  # the target's spread is 77 in its own units
+
+
+def test_free_axes_are_proven_at_a_second_length(tmp_path: Path) -> None:
+    document = {
+        "netspec": 1,
+        "name": "free",
+        "input": ["height", "width", 1],
+        "model": {
+            "layers": [
+                {"conv2d": {"filters": 4, "kernel_size": 3, "padding": "same", "strides": 2}},
+                "relu",
+                {"max_pool2d": 2},
+                "global_avg_pool",
+                {"dense": "classes"},
+            ]
+        },
+        "data": {"source": {"sklearn": "digits"}, "split": {"validation": 0.2, "test": 0.2}},
+        "train": {"loss": "cross_entropy", "optimizer": {"adam": 0.01}, "epochs": 1, "metrics": ["accuracy"]},
+    }
+    (tmp_path / "free.json").write_text(json.dumps(document))
+    run = train(load(tmp_path / "free.json"), run=tmp_path / "run")
+    exported = export(run, tmp_path / "free.onnx")
+    assert [shapes["image"] for shapes in exported.parity.shapes] == [[8, 8, 1], [16, 16, 1]]
+    runtime = session(tmp_path / "free.onnx")
+    assert runtime.get_inputs()[0].shape == ["batch", "height", "width", 1]
+    assert runtime.run(None, {"input": np.zeros((2, 31, 9, 1), np.float32)})[0].shape == (2, 10)

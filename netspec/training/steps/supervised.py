@@ -23,6 +23,9 @@ from netspec.components.objectives import Loss
 from netspec.graph.objective import logits
 from netspec.spec.sections import TrainSection
 
+MOST_SKIPPED = 10
+"""Steps that a training may pass over before it gives up."""
+
 State = dict[str, Any]
 Batch = tuple[tuple[jax.Array, ...], Mapping[str, jax.Array]]
 
@@ -71,6 +74,7 @@ class Supervised:
             "optimizer": jax.jit(self.optimizer().init)(parameters),
             "step": jnp.zeros((), jnp.int32),
             "failed": jnp.full((), -1, jnp.int32),
+            "skipped": jnp.full((MOST_SKIPPED,), -1, jnp.int32),
         }
         if self.train.ema is not None:
             state["ema"] = jax.tree.map(jnp.copy, parameters)
@@ -138,12 +142,15 @@ class Supervised:
             keep = self.train.ema or 0.0
             after["ema"] = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state["ema"], after["parameters"])
         finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
-        stopped = (state["failed"] >= 0) if self.train.on_nonfinite == "stop" else jnp.array(False)
-        good = finite & ~stopped
+        # After a failure nothing changes any more, unless failures are skipped on the spot.
+        stopped = (state["failed"] >= 0) & (self.train.on_nonfinite != "skip")
+        passed_over = (state["skipped"] == state["step"]).any()
+        good = finite & ~stopped & ~passed_over
         kept = {name: state[name] for name in after}
         after = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, kept)
         after["step"] = state["step"] + 1
-        after["failed"] = jnp.where(finite | (state["failed"] >= 0), state["failed"], state["step"])
+        after["failed"] = jnp.where(finite | passed_over | (state["failed"] >= 0), state["failed"], state["step"])
+        after["skipped"] = state["skipped"]
         return after, loss
 
 
