@@ -33,10 +33,11 @@ def prepare_jax(device: str | None = None) -> None:
 
 
 def _set_flags(device: str | None) -> None:
-    from importlib.metadata import version
+    from importlib.metadata import distributions
 
     flags = os.environ.get("XLA_FLAGS", "")
-    if device in (None, "cpu") and version("jaxlib") in _TRIED_ON and "xla_cpu_experimental_ynn_fusion_type" not in flags:
+    installed = {d.version for d in distributions(name="jaxlib")}
+    if device in (None, "cpu") and installed & _TRIED_ON and "xla_cpu_experimental_ynn_fusion_type" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_CONVOLUTION_FLAG}".strip()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from netspec.components.base import Component
 from netspec.tensor import Formula
@@ -31,6 +33,15 @@ def fields(model: BaseModel) -> dict[str, Any]:
     """A model's fields under the names that a spec uses; what is not set stays out."""
     return {
         info.alias or name: canonical(value)
-        for name, info in type(model).model_fields.items()
+        for name, info in ordered_fields(type(model)).items()
         if (value := getattr(model, name)) is not None
     }
+
+
+def ordered_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A model's fields as people think of them: its own first, then what it shares with others."""
+    found: dict[str, FieldInfo] = {}
+    for cls in model.__mro__:
+        own = inspect.get_annotations(cls)
+        found |= {name: info for name, info in model.model_fields.items() if name in own and name not in found}
+    return found

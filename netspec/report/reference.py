@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from netspec.components.augment import AUGMENTS
-from netspec.components.canonical import canonical
+from netspec.components.canonical import canonical, ordered_fields
 from netspec.components.initializers import INITIALIZERS
 from netspec.components.layers import activation, conv, core, merge, norm, pool
 from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
@@ -117,7 +117,7 @@ def _table(component: type[BaseModel], short: str | None) -> Iterable[str]:
         return
     yield "| field | default | |"
     yield "|---|---|---|"
-    for name, info in component.model_fields.items():
+    for name, info in ordered_fields(component).items():
         shown = f"`{info.alias or name}`" + (" *(short form)*" if name == short else "")
         yield f"| {shown} | {_default(info)} | {info.description or ''} |"
     yield ""

@@ -36,12 +36,12 @@ def _layers(graph: Graph) -> Table:
     rows.add_column("layer", no_wrap=True)
     rows.add_column("type", no_wrap=True)
     rows.add_column("output", no_wrap=True)
-    rows.add_column("parameters", justify="right")
-    rows.add_column("flops", justify="right")
+    rows.add_column("parameters", justify="right", no_wrap=True, min_width=10)
+    rows.add_column("flops", justify="right", no_wrap=True)
     grouped = items(graph)
     straight = _is_chain(graph)
     if not straight:
-        rows.add_column("from", style="dim", no_wrap=True)
+        rows.add_column("from", style="dim", no_wrap=True, max_width=30)
     for name, type in graph.inputs.items():
         note = f" of {type.vocabulary} ids" if type.vocabulary is not None else ""
         rows.add_row(name, Text("input", style="dim"), f"{type}{note}", "", "", *([] if straight else [""]))
@@ -58,10 +58,9 @@ def _layers(graph: Graph) -> Table:
 
 
 def _name(name: str) -> Text:
-    """Scopes step in, so that what belongs together is seen together."""
-    depth = name.count(".")
-    *_, own = name.split(".")
-    return Text("  " * depth + own if depth else name)
+    """What a scope holds steps in, so that what belongs together is seen together."""
+    _, inside, own = name.partition(".")
+    return Text(f"  {own}" if inside else name)
 
 
 def _is_chain(graph: Graph) -> bool:
@@ -79,7 +78,8 @@ def _sources(graph: Graph, nodes: list[Node], grouped: list[tuple[str, list[Node
     names = [graph.node[port.node].item if port.node in graph.node else port.node for port in nodes[0].inputs]
     position = [name for name, _ in grouped].index(nodes[0].item)
     above = grouped[position - 1][0] if position else next(iter(graph.inputs))
-    return "" if names == [above] else ", ".join(names)
+    scope = nodes[0].item.rpartition(".")[0] or nodes[0].item
+    return "" if names == [above] else ", ".join(name.removeprefix(f"{scope}.") for name in names)
 
 
 def _totals(spec: Spec, graph: Graph) -> str:
