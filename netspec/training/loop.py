@@ -26,7 +26,7 @@ from netspec.training.evaluate import Evaluator
 from netspec.training.folder import RunFolder
 from netspec.training.setup import class_weights, fills, monitored
 from netspec.training.state import evaluated, on_device, packed, unpacked
-from netspec.training.steps.supervised import MOST_SKIPPED, Batch, State, Supervised, compiled_chunk, compiled_step
+from netspec.training.steps.supervised import MOST_SKIPPED, Batch, State, Supervised, compiled_chunk, compiled_step, is_finite
 from netspec.training.tensorboard import EventFiles
 from netspec.training.watch import Quiet, Watcher
 
@@ -47,6 +47,10 @@ class Progress:
     def json(self) -> dict[str, Any]:
         """Plain data."""
         return dict(vars(self))
+
+
+class Unwatched(Exception):
+    """Something is not finite, and nobody looked at which step it happened."""
 
 
 class RolledBack(Exception):
@@ -107,13 +111,20 @@ class Trainer:
         convolves = any(isinstance(node.op, Convolution) for node in graph.nodes)
         # XLA's CPU backend runs a convolution's weight gradient some 60 times slower inside a loop.
         self.scans = not (convolves and jax.default_backend() == "cpu")
-        self.one = compiled_step(self.objective.step)
-        self.many = compiled_chunk(self.objective.step)
+        # Watching every step costs a pass over all gradients. By default a failure is looked for once an
+        # epoch, and only then are the steps since the last checkpoint done again, watched.
+        self.watching = train.on_nonfinite != "stop"
+        self._compile()
+        self.finite = jax.jit(is_finite)
         self.signalled: int | None = None
         self.passed_over: list[int] = []
         self.saved_at = 0.0
         self.save_seconds = 0.0
         self.best: dict[str, np.ndarray[Any, Any]] | None = None
+
+    def _compile(self) -> None:
+        step = self.objective.watched_step if self.watching else self.objective.step
+        self.one, self.many = compiled_step(step), compiled_chunk(step)
 
     def run(self, *, resume: bool = False, stop_after: int | None = None) -> Outcome:
         """Train to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
@@ -158,6 +169,9 @@ class Trainer:
             except RolledBack as failure:
                 state, progress = self._rolled_back(progress, failure.step)
                 continue
+            except Unwatched:
+                state, progress = self._again_watched(progress)
+                continue
             self._finish_epoch(state, progress, losses, time.perf_counter() - began)
             if progress.epoch % self.train.checkpoint.every_epochs == 0 and self._may_save():
                 self._save(state, progress)
@@ -181,6 +195,14 @@ class Trainer:
         self._rewrite_metrics(before)
         return {**state, "skipped": jnp.asarray(filled)}, before
 
+    def _again_watched(self, progress: Progress) -> tuple[State, Progress]:
+        """The last checkpoint (or the very start), from where the steps are done again and watched."""
+        self.watching = True
+        self._compile()
+        state, before = self._begin(resume=True)
+        self._rewrite_metrics(before)
+        return state, before
+
     def _is_early(self, progress: Progress) -> bool:
         rule = self.train.early_stopping
         return rule is not None and progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= rule.patience
@@ -194,6 +216,8 @@ class Trainer:
         if self.rest:
             state, loss = self.one(state, data, jnp.asarray(order[cut:]))
             losses = np.append(losses, np.asarray(loss))
+        if not self.watching and not bool(self.finite(state, losses)):
+            raise Unwatched
         return self._check_finite(state, progress), losses
 
     def _scanned(self, state: State, data: Batch, rows: Any, progress: Progress) -> tuple[State, Any]:

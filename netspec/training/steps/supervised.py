@@ -128,7 +128,24 @@ class Supervised:
         return total
 
     def step(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
-        """One update. A step whose loss or gradient is not finite changes nothing but notes itself."""
+        """One update, unwatched: nothing is spent on looking for what is not finite."""
+        after, loss, _ = self._update(state, batch)
+        return {**state, **after, "step": state["step"] + 1}, loss
+
+    def watched_step(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
+        """One update. A step whose loss or gradient is not finite changes nothing but notes itself in `failed`."""
+        after, loss, gradient = self._update(state, batch)
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+        # After a failure nothing changes any more, unless failures are skipped on the spot.
+        stopped = (state["failed"] >= 0) & (self.train.on_nonfinite != "skip")
+        passed_over = (state["skipped"] == state["step"]).any()
+        good = finite & ~stopped & ~passed_over
+        after = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, {name: state[name] for name in after})
+        failed = jnp.where(finite | passed_over | (state["failed"] >= 0), state["failed"], state["step"])
+        return {**state, **after, "step": state["step"] + 1, "failed": failed}, loss
+
+    def _update(self, state: State, batch: Batch) -> tuple[State, jax.Array, Weights]:
+        """What a step changes, its loss and its gradient."""
         key = jax.random.fold_in(jax.random.key(self.train.seed), state["step"])
         with_gradient = jax.value_and_grad(self.loss, has_aux=True)
         (loss, statistics), gradient = with_gradient(state["parameters"], state["statistics"], batch, key)
@@ -141,17 +158,13 @@ class Supervised:
         if "ema" in state:
             keep = self.train.ema or 0.0
             after["ema"] = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state["ema"], after["parameters"])
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
-        # After a failure nothing changes any more, unless failures are skipped on the spot.
-        stopped = (state["failed"] >= 0) & (self.train.on_nonfinite != "skip")
-        passed_over = (state["skipped"] == state["step"]).any()
-        good = finite & ~stopped & ~passed_over
-        kept = {name: state[name] for name in after}
-        after = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, kept)
-        after["step"] = state["step"] + 1
-        after["failed"] = jnp.where(finite | passed_over | (state["failed"] >= 0), state["failed"], state["step"])
-        after["skipped"] = state["skipped"]
-        return after, loss
+        return after, loss, gradient
+
+
+def is_finite(state: State, losses: jax.Array) -> jax.Array:
+    """Whether losses and weights are all finite: a gradient that was not leaves its mark in the weights."""
+    weights = jax.tree.leaves((state["parameters"], state["statistics"]))
+    return jnp.isfinite(losses).all() & jnp.stack([jnp.isfinite(w).all() for w in weights]).all()
 
 
 def take(data: Batch, rows: jax.Array) -> Batch:

@@ -1,0 +1,224 @@
+"""Samples a second of the compiled step, beside peers, in one run: `python -m tests.benchmarks.training`.
+
+The same network, data, batch and precision; contenders take turns and the median of the rounds counts.
+Peers that are not installed are left out. Figures are ratios: machines differ, and this one drifts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION")
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from netspec.compiler.network import Functional
+from netspec.components.layers.conv import Convolution
+from netspec.graph import build
+from netspec.graph.objective import losses_by_output
+from netspec.source import read_text
+from netspec.spec import read_spec
+from netspec.training.steps.supervised import Supervised, compiled_chunk, compiled_step
+
+Runner = Callable[[int], None]
+"""Runs so many steps and waits for them."""
+
+WORKLOADS: dict[str, dict[str, Any]] = {
+    "a: MLP 784-512-256-10, batch 128": {
+        "input": [784],
+        "model": {"mlp": {"hidden": [512, 256], "output": 10}},
+        "batch": 128,
+        "rows": 12_800,
+        "steps": 200,
+    },
+    "b: CNN 32-64-128, batch norm, 28x28, batch 128": {
+        "input": [28, 28, 1],
+        "model": {
+            "layers": [
+                {"conv2d": {"filters": 32, "kernel_size": 3, "padding": "same"}},
+                "batch_norm",
+                "relu",
+                {"conv2d": {"filters": 64, "kernel_size": 3, "padding": "same"}},
+                "batch_norm",
+                "relu",
+                {"max_pool2d": 2},
+                {"conv2d": {"filters": 128, "kernel_size": 3, "padding": "same"}},
+                "batch_norm",
+                "relu",
+                {"max_pool2d": 2},
+                "flatten",
+                {"dense": {"units": 256, "activation": "relu"}},
+                {"dense": 10},
+            ]
+        },
+        "batch": 128,
+        "rows": 1_280,
+        "steps": 5,
+    },
+    "f: MLP 4-16-3, batch 16": {
+        "input": [4],
+        "model": {"mlp": {"hidden": [16], "output": 3}},
+        "batch": 16,
+        "rows": 144,
+        "steps": 9_000,
+    },
+}
+
+
+def data_of(work: dict[str, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    generator = np.random.default_rng(0)
+    classes = 3 if work["input"] == [4] else 10
+    x = generator.standard_normal((work["rows"], *work["input"]), dtype=np.float32)
+    return x, generator.integers(0, classes, work["rows"]).astype(np.int32)
+
+
+def order_of(work: dict[str, Any], steps: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(1).integers(0, work["rows"], (steps, work["batch"])).astype(np.int32)
+
+
+def netspec(work: dict[str, Any]) -> Runner:
+    """What `netspec train` runs."""
+    train = {"loss": "cross_entropy", "optimizer": {"adam": 1e-3}, "batch_size": work["batch"]}
+    text = json.dumps({"netspec": 1, "name": "bench", "input": work["input"], "model": work["model"], "train": train})
+    spec, _ = read_spec(read_text(text, "bench.json"), {})
+    assert spec is not None
+    assert spec.train is not None
+    program, _ = build(spec)
+    assert program is not None
+    network = Functional(program.main)
+    objective = Supervised(network, losses_by_output(spec, program.main), spec.train, steps_per_epoch=100)
+    state = objective.init(network.init(0))
+    x, y = data_of(work)
+    data = (jnp.asarray(x),), {"output": jnp.asarray(y)}
+    order = jnp.asarray(order_of(work, work["steps"]))
+    if any(isinstance(node.op, Convolution) for node in program.main.nodes):
+        one = compiled_step(objective.step)
+
+        def stepwise(steps: int) -> None:
+            nonlocal state
+            for index in range(steps):
+                state, loss = one(state, data, order[index])
+            loss.block_until_ready()
+
+        return stepwise
+    many = compiled_chunk(objective.step)
+
+    def chunked(steps: int) -> None:
+        nonlocal state
+        state, losses = many(state, jnp.zeros(work["steps"]), data, order, jnp.int32(0), jnp.int32(steps))
+        losses.block_until_ready()
+
+    return chunked
+
+
+def by_hand(work: dict[str, Any]) -> Runner:
+    """The same MLP as plain JAX: one scan over steps, optax, nothing else."""
+    sizes = [*work["input"], *work["model"]["mlp"]["hidden"], work["model"]["mlp"]["output"]]
+    keys = jax.random.split(jax.random.key(0), len(sizes))
+    glorot = jax.nn.initializers.glorot_uniform()
+    parameters = [(glorot(k, (a, b)), jnp.zeros(b)) for k, a, b in zip(keys, sizes, sizes[1:], strict=False)]
+    optimizer = optax.adam(1e-3)
+    x, y = (jnp.asarray(array) for array in data_of(work))
+    order = jnp.asarray(order_of(work, work["steps"]))
+
+    def loss(parameters: Any, rows: jax.Array) -> jax.Array:
+        h = x[rows]
+        for index, (kernel, bias) in enumerate(parameters):
+            h = h @ kernel + bias
+            h = jax.nn.relu(h) if index + 1 < len(parameters) else h
+        return optax.softmax_cross_entropy_with_integer_labels(h, y[rows]).mean()
+
+    def body(carry: Any, rows: jax.Array) -> tuple[Any, jax.Array]:
+        parameters, state = carry
+        value, gradient = jax.value_and_grad(loss)(parameters, rows)
+        updates, state = optimizer.update(gradient, state)
+        return (optax.apply_updates(parameters, updates), state), value
+
+    run = jax.jit(lambda carry, order: lax.scan(body, carry, order), donate_argnums=0)
+    carry = (parameters, optimizer.init(parameters))
+
+    def scanned(steps: int) -> None:
+        nonlocal carry
+        carry, losses = run(carry, order[:steps])
+        losses.block_until_ready()
+
+    return scanned
+
+
+def torch_eager(work: dict[str, Any]) -> Runner | None:
+    """torch in its fast form: index batches, fused Adam, channels_last for convolutions."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return None
+    from torch import nn
+
+    torch.manual_seed(0)
+    if "mlp" in work["model"]:
+        sizes = [*work["input"], *work["model"]["mlp"]["hidden"], work["model"]["mlp"]["output"]]
+        layers: list[Any] = []
+        for a, b in pairwise(sizes):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+        model = nn.Sequential(*layers[:-1])
+    else:
+        blocks: list[Any] = []
+        for a, b, pool in ((1, 32, False), (32, 64, True), (64, 128, True)):
+            blocks += [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
+        model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(6272, 256), nn.ReLU(), nn.Linear(256, 10))
+        model = model.to(memory_format=torch.channels_last)
+    x, y = (torch.from_numpy(array) for array in data_of(work))
+    if x.ndim == 4:
+        x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    y = y.long()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    order = torch.from_numpy(order_of(work, work["steps"])).long()
+    loss_of = nn.CrossEntropyLoss()
+
+    def loop(steps: int) -> None:
+        for index in range(steps):
+            rows = order[index]
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+
+    return loop
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    for name, work in WORKLOADS.items():
+        made = {"netspec": netspec(work), "torch": torch_eager(work)}
+        if "mlp" in work["model"]:
+            made["jax by hand"] = by_hand(work)
+        runners = {who: runner for who, runner in made.items() if runner is not None}
+        seconds: dict[str, list[float]] = {who: [] for who in runners}
+        for runner in runners.values():
+            runner(work["steps"])
+        for _ in range(rounds):
+            for who, runner in runners.items():
+                began = time.perf_counter()
+                runner(work["steps"])
+                seconds[who].append(time.perf_counter() - began)
+        print(name)
+        examples = work["steps"] * work["batch"]
+        for who, times in seconds.items():
+            ratio = statistics.median(t / n for t, n in zip(times, seconds["netspec"], strict=True))
+            told = "" if who == "netspec" else f"   netspec is {ratio:.2f} times as fast"
+            print(f"  {who:<12}{examples / statistics.median(times):>12,.0f} examples/s{told}")
+
+
+if __name__ == "__main__":
+    main()
