@@ -123,14 +123,75 @@ def _refused(code: str, message: str, file: str, span: Span, *help: str) -> Spec
 
 
 def _read_json(text: str, file: str) -> Document:
-    builder = _Builder(text, file)
-    builder.build()  # limits, duplicate keys and spans come from the event pass
+    """JSON by the standard library; libyaml gives the spans, and only when something is to be reported."""
+    found: list[Diagnostic] = []
     try:
-        data: Plain = json.loads(text)
+        data: Plain = json.loads(
+            text, object_pairs_hook=lambda pairs: _object(pairs, file, found), parse_constant=_refuse_constant
+        )
     except json.JSONDecodeError as error:
         span = Span(error.lineno, error.colno, error.lineno, error.colno + 1)
         raise _refused("NS101", f"this is not JSON: {error.msg.lower()}", file, span) from None
-    return Document(file, text, data, True, lambda: builder.spans)
+    except RecursionError:
+        raise _refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, Span(1, 1, 1, 1)) from None
+    except ValueError as error:
+        raise _refused("NS101", f"this is not JSON: {error}", file, Span(1, 1, 1, 1)) from None
+    _check_limits(data, file)
+    if found:
+        raise SpecError(_with_places(found, text, file))
+    return Document(file, text, data, True, lambda: _json_spans(text, file))
+
+
+def _object(pairs: list[tuple[str, Plain]], file: str, found: list[Diagnostic]) -> dict[str, Plain]:
+    """A mapping; keys that stand twice are noted."""
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        message = f"`{twice}` stands twice in one mapping"
+        found.append(Diagnostic("NS102", message, file=file, span=Span(1, 1, 1, 1), help=("keep one of the two",)))
+    return data
+
+
+def _refuse_constant(name: str) -> Plain:
+    raise ValueError(f"`{name}` is not a number of JSON")
+
+
+def _check_limits(data: Plain, file: str) -> None:
+    """The same bounds as for YAML. Raises SpecError NS002, NS003, NS004."""
+    waiting: list[tuple[Plain, int]] = [(data, 0)]
+    nodes = 0
+    while waiting:
+        value, depth = waiting.pop()
+        nodes += 1
+        if nodes > MAX_NODES:
+            raise _refused("NS004", f"more than {MAX_NODES} values", file, Span(1, 1, 1, 1))
+        if depth > MAX_DEPTH:
+            raise _refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, Span(1, 1, 1, 1))
+        if isinstance(value, str) and len(value) > MAX_SCALAR:
+            raise _refused("NS002", f"a text longer than {MAX_SCALAR} characters", file, Span(1, 1, 1, 1))
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting.extend((item, depth + 1) for item in inner)
+
+
+def _json_spans(text: str, file: str) -> Spans:
+    """Positions by libyaml, to whom surrogate pairs are strange: same-length stand-ins keep the columns."""
+    builder = _Builder(re.sub(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", "\\\\u0041", text), file)
+    try:
+        builder.build()
+    except SpecError:
+        builder.spans.values.setdefault((), Span(1, 1, 1, 1))
+    return builder.spans
+
+
+def _with_places(found: list[Diagnostic], text: str, file: str) -> list[Diagnostic]:
+    """Duplicate keys with the places that the event pass finds."""
+    builder = _Builder(text, file)
+    try:
+        builder.build()
+    except SpecError as error:
+        placed = [d for d in error.diagnostics if d.code == "NS102"]
+        return placed or found
+    return found
 
 
 class _Mark(Protocol):

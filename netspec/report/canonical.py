@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-
-import yaml
 
 _WIDTH = 110
 
 
-class _Dumper(yaml.SafeDumper):
-    """Block style, but flow style for what fits on a line, and no anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*\Z")
+_WORDS_OF_1_1 = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""Words that some YAML parsers take for something else than text."""
 
 
 def as_yaml(data: Any) -> str:
@@ -57,8 +54,19 @@ def _scalar(value: Any) -> str:
         return number(value)
     if isinstance(value, int):
         return str(value)
-    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=10**9, allow_unicode=True).strip()
-    return text.removesuffix("...").strip()
+    if _PLAIN.match(value) and value.lower() not in _WORDS_OF_1_1:
+        return str(value)
+    return '"' + "".join(_escaped(character) for character in value) + '"'
+
+
+def _escaped(character: str) -> str:
+    """A character inside double quotes, by YAML's own escapes."""
+    if character in ('"', "\\"):
+        return "\\" + character
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def number(value: float) -> str:
