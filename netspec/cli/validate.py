@@ -16,7 +16,7 @@ from netspec.graph.validate import checked
 from netspec.source import Document, read_bytes, read_file
 
 _ENDINGS = (".yaml", ".yml", ".json")
-FORMATS = ("full", "concise", "json")
+FORMATS = ("full", "concise", "json", "github", "sarif")
 
 
 def validate(
@@ -60,6 +60,16 @@ def _rendered(
         from netspec.diagnostics.json import as_object
 
         return json.dumps(as_object(diagnostics, files), indent=2) + "\n"
+    if format == "github":
+        from netspec.diagnostics.github import github
+
+        return github(diagnostics)
+    if format == "sarif":
+        from importlib.metadata import version
+
+        from netspec.diagnostics.sarif import sarif
+
+        return json.dumps(sarif(diagnostics, version("netspec-compiler")), indent=2) + "\n"
     if format == "concise":
         return concise(diagnostics, colour=colour)
     return full(diagnostics, sources, colour=colour)
