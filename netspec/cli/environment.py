@@ -46,9 +46,9 @@ def _check_device(device: str) -> None:
 
     try:
         jax.devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:
         message = f"there is no {device} here"
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or ["jax has no plug-in for it"])[0]
         raise SpecError(
             Diagnostic("NS535", message, help=(reason, "`netspec doctor` shows the devices"), exit_code=4)
         ) from None

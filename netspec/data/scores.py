@@ -23,6 +23,7 @@ class Scorer:
 
     def __init__(self, graph: Graph, metrics: Sequence[Metric], preprocess: Preprocess) -> None:
         self.targets = {name: pipe for name, pipe in preprocess.targets.items() if name in graph.outputs}
+        self.several = len(graph.outputs) > 1
         self.tallies = {(output, m.type): m.start() for output in self.targets for m in metrics if self._fits(m, output)}
 
     def _fits(self, metric: Metric, output: str) -> bool:
@@ -38,7 +39,7 @@ class Scorer:
 
     def results(self, part: str) -> dict[str, float]:
         """Every metric under its full name."""
-        several = len({output for output, _ in self.tallies}) > 1
+        several = self.several
         return {
             f"{part}_{output}_{metric}" if several else f"{part}_{metric}": tally.result()
             for (output, metric), tally in self.tallies.items()

@@ -190,11 +190,11 @@ class OnnxEmitter:
 
     def agree(self, values: Sequence[AnyValue]) -> list[EmittedValue]:
         own = [_own(value) for value in values]
-        layouts = {str(value.layout) for value in own if value.type.rank > 1 or isinstance(value.layout, Flattened)}
-        if len(layouts) <= 1:
-            return own
         if any(isinstance(value.layout, Flattened) for value in own):
+            # What is joined need not lie in the same order afterwards: back to the order that `infer` means.
             return [self.channels_last(value) for value in own]
+        if len({value.layout for value in own if value.type.rank > 1}) <= 1:
+            return own
         first = sum(value.layout == "channels_first" for value in own)
         convert = self.channels_first if 2 * first >= len(own) else self.channels_last
         return [convert(value) for value in own]

@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess
+from netspec.emit import Flattened
 from netspec.emit import Value as AnyValue
 from netspec.exporter import opset as opsets
 from netspec.exporter.emitter import DTYPES, EmittedValue, OnnxEmitter, axis_name
@@ -136,7 +137,9 @@ class _Lowering:
         parts: list[AnyValue] = []
         for index, column in enumerate(pipe.columns):
             picked = self.g.op("Gather", [wide, self.g.integers([index])], axis=1)
-            parts.append(self._steps(column.steps, picked))
+            y = self._steps(column.steps, picked)
+            widens = any(step.transform.width(step.state) is not None for step in column.steps)
+            parts.append(self.g.op("Flatten", [y], axis=1) if widens else y)
         return parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=1)  # type: ignore[return-value]
 
     def _columns(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
@@ -175,7 +178,7 @@ class _Lowering:
             self.g.scope = name
             value, plans[name] = self._finished(values[port], plan)
             last = self.section.layout != "channels_first"
-            value = self.g.channels_last(value) if last or isinstance(value.layout, tuple) else self.g.channels_first(value)
+            value = self.g.channels_last(value) if last or isinstance(value.layout, Flattened) else self.g.channels_first(value)
             outputs.append(self._named(name, value, plans[name], self.graph.type_of(port)))
         return outputs, plans
 

@@ -48,8 +48,11 @@ class Scope:
 
     def automatic(self, kind: str) -> str:
         """The next automatic name: `conv2d_2` is the second conv2d of the scope."""
-        self.counts[kind] += 1
-        return f"{self.prefix}{kind}_{self.counts[kind]}"
+        while True:
+            self.counts[kind] += 1
+            name = f"{kind}_{self.counts[kind]}"
+            if name not in self.ports and name not in self.later:
+                return self.prefix + name
 
 
 def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:

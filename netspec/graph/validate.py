@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netspec.diagnostics import Diagnostic, Severity, SpecError, in_order
+from netspec.diagnostics import Diagnostic, Problem, Severity, SpecError, in_order, placed
 from netspec.graph import Program, build
 from netspec.graph.checks import check
 from netspec.source import Document, Plain
@@ -36,9 +36,11 @@ def checked(
     program, shaped = build(spec)
     found = (*found, *shaped)
     if program is not None and not any(d.severity is Severity.error for d in found):
-        if lengths:
-            program = program.bind(lengths)
-        found = (*found, *check(spec, program))
+        try:
+            program = program.bind(lengths or {})
+            found = (*found, *check(spec, program))
+        except Problem as problem:
+            found = (*found, placed(problem, file=document.file, span=document.span(("model",), key=True), path="model"))
     return Checked(spec, program, in_order(found))
 
 

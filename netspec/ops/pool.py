@@ -7,6 +7,7 @@ from itertools import product
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 Sizes = tuple[int, ...]
@@ -70,7 +71,7 @@ def max_pool(x: jax.Array, windows: Sizes, strides: Sizes, pads: str | Pads) -> 
     if windows == strides and not any(map(any, widths)):
         return tile_max(x, windows)
     return lax.reduce_window(
-        x, jnp.array(-jnp.inf, x.dtype), lax.max, (1, *windows, 1), (1, *strides, 1), ((0, 0), *widths, (0, 0))
+        x, np.array(-np.inf, x.dtype), lax.max, (1, *windows, 1), (1, *strides, 1), ((0, 0), *widths, (0, 0))
     )
 
 
@@ -78,7 +79,7 @@ def avg_pool(x: jax.Array, windows: Sizes, strides: Sizes, pads: str | Pads) -> 
     """The mean of each window; padding does not count."""
     widths = _widths(x, windows, strides, pads)
     window, steps, border = (1, *windows, 1), (1, *strides, 1), ((0, 0), *widths, (0, 0))
-    zero = jnp.array(0, x.dtype)
+    zero = np.array(0, x.dtype)  # NumPy: a traced zero would hide from JAX that this is a sum
     summed = lax.reduce_window(x, zero, lax.add, window, steps, border)
     if not any(map(any, widths)):
         count = 1

@@ -261,7 +261,7 @@ class Trainer:
                 raise RolledBack(failed)
             self.watcher.told(f"step {failed} was not finite and was skipped")
             return {**state, "failed": jnp.full((), -1, jnp.int32)}
-        rate = float(np.asarray(self.objective.schedule()(failed)))
+        rate = float(np.asarray(self.objective.schedule()(failed // self.train.gradient.accumulate)))
         raise SpecError(
             Diagnostic(
                 "NS520",
@@ -284,7 +284,7 @@ class Trainer:
         }
         if "validation" in self.dataset.parts:
             record |= self.evaluator.part(evaluated(state), self.dataset.parts["validation"], "validation")
-        record["learning_rate"] = float(np.asarray(self.objective.schedule()(step - 1)))
+        record["learning_rate"] = float(np.asarray(self.objective.schedule()((step - 1) // self.train.gradient.accumulate)))
         progress.epoch += 1
         value = record.get(self.monitor)
         better = value is not None and self._improves(value, progress)

@@ -76,6 +76,10 @@ def train(
 
 def bind(program: Program, lengths: Mapping[str, int]) -> Program:
     """The program with every dim bound that weights depend on. Raises SpecError NS410 for one that is not."""
+    unbound = sorted(program.main.weight_names - lengths.keys())
+    if unbound:
+        help = f"give it one with `--dim {unbound[0]}=N`, or let the data bind it"
+        raise SpecError(Diagnostic("NS410", f"the size `{unbound[0]}` has no length yet", help=(help,)))
     try:
         return program.bind(lengths)
     except Problem as problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -121,6 +122,24 @@ def between_convolutions(name: str) -> dict[str, Any] | None:
         if result.rank == 1:
             whole["model"]["layers"].append({"dense": 3})
     return whole
+
+
+@every_case
+def test_gradients_flow_when_compiled(document: dict[str, Any]) -> None:
+    """Reverse mode under jit, through every layer: what training does."""
+    graph = graph_of(document)
+    network, inputs = Functional(graph), inputs_of(graph)
+    weights = {name: jnp.asarray(array) for name, array in weights_of(graph).items()}
+    if all(x.dtype.kind != "f" for x in inputs):
+        inputs = tuple(jnp.asarray(x) for x in inputs)
+
+    def total(weights: dict[str, jax.Array], inputs: tuple[jax.Array, ...]) -> jax.Array:
+        values, _ = network.values(weights, inputs, rngs=jax.random.key(0))
+        return sum((values[port] ** 2).sum() for port in graph.outputs.values())  # type: ignore[return-value]
+
+    floats = all(x.dtype.kind == "f" for x in inputs)
+    found = jax.jit(jax.grad(total, argnums=(0, 1) if floats else 0))(weights, inputs)
+    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(found))
 
 
 @every_case

@@ -315,7 +315,9 @@ class Pad(Layer):
         begins, ends = [0] * (x.type.rank + 1), [0] * (x.type.rank + 1)
         for axis, (before, after) in enumerate(pads, start=1):
             begins[g.axis(x, axis)], ends[g.axis(x, axis)] = before, after
-        value = [g.constant(self.value)] if self.mode == "constant" else []
+        # ONNX Runtime merges a Pad of exactly zero into a MaxPool behind it, where padding means minus
+        # infinity: the smallest normal float32 keeps the two apart.
+        value = [g.constant(self.value or 2.0**-126)] if self.mode == "constant" else []
         return g.op("Pad", [x, g.integers([*begins, *ends]), *value], mode=self.mode)
 
 

@@ -173,8 +173,8 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 class Schedule(Component):
     """How the learning rate changes; lengths are epochs, and the change is made every step."""
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
-        """A function from the step to the learning rate."""
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
+        """A function from the update to the learning rate; `steps_per_epoch` counts updates."""
         raise NotImplementedError
 
 
@@ -188,7 +188,7 @@ class ConstantSchedule(Schedule):
 
     type = "constant"
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.constant_schedule(peak)
@@ -205,10 +205,10 @@ class CosineSchedule(Schedule):
     type = "cosine"
     end: Fraction = Field(0.0, description="Last learning rate as a share of the first.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
-        return optax.cosine_decay_schedule(peak, max(1, steps_per_epoch * epochs), self.end)
+        return optax.cosine_decay_schedule(peak, max(1, int(steps_per_epoch * epochs)), self.end)
 
 
 class WarmupCosine(Schedule):
@@ -225,11 +225,11 @@ class WarmupCosine(Schedule):
     start: Fraction = Field(0.0, description="First learning rate as a share of the peak.")
     end: Fraction = Field(0.0, description="Last learning rate as a share of the peak.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
         warmup = max(1, round(self.warmup_epochs * steps_per_epoch))
-        total = max(warmup + 1, steps_per_epoch * epochs)
+        total = max(warmup + 1, int(steps_per_epoch * epochs))
         return optax.warmup_cosine_decay_schedule(peak * self.start, peak, warmup, total, peak * self.end)
 
 
@@ -247,7 +247,7 @@ class Exponential(Schedule):
     every_epochs: Positive = Field(1.0, description="Epochs between two full factors.")
     staircase: Bool = Field(False, description="Changes only at the end of each stretch.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
         return optax.exponential_decay(
@@ -268,10 +268,10 @@ class Step(Schedule):
     epochs: tuple[Count, ...] = Field(description="Epochs after which the learning rate drops.")
     factor: Fraction = Field(0.1, description="What it is multiplied by.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
-        return optax.piecewise_constant_schedule(peak, {epoch * steps_per_epoch: self.factor for epoch in self.epochs})
+        return optax.piecewise_constant_schedule(peak, {round(epoch * steps_per_epoch): self.factor for epoch in self.epochs})
 
 
 class Linear(Schedule):
@@ -285,10 +285,10 @@ class Linear(Schedule):
     type = "linear"
     end: Fraction = Field(0.0, description="Last learning rate as a share of the first.")
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
-        return optax.linear_schedule(peak, peak * self.end, max(1, steps_per_epoch * epochs))
+        return optax.linear_schedule(peak, peak * self.end, max(1, int(steps_per_epoch * epochs)))
 
 
 class OneCycle(Schedule):
@@ -310,10 +310,10 @@ class OneCycle(Schedule):
             raise ValueError("`rise` lies between 0 and 1")
         return self
 
-    def optax(self, peak: float, steps_per_epoch: int, epochs: int) -> "optax.Schedule":
+    def optax(self, peak: float, steps_per_epoch: float, epochs: int) -> "optax.Schedule":
         import optax
 
-        return optax.cosine_onecycle_schedule(max(2, steps_per_epoch * epochs), peak, self.rise, self.start, self.end)
+        return optax.cosine_onecycle_schedule(max(2, int(steps_per_epoch * epochs)), peak, self.rise, self.start, self.end)
 
 
 SCHEDULES: dict[str, type[Schedule]] = {

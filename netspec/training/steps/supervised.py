@@ -46,8 +46,8 @@ class Supervised:
     class_weights: Mapping[str, jax.Array] | None = None
 
     def schedule(self) -> optax.Schedule:
-        """From the optimizer step to the learning rate."""
-        updates = max(1, self.steps_per_epoch // self.train.gradient.accumulate)
+        """From the update to the learning rate; accumulation goes on from one epoch to the next."""
+        updates = self.steps_per_epoch / self.train.gradient.accumulate
         schedule: optax.Schedule = self.train.schedule.optax(self.train.optimizer.learning_rate, updates, self.train.epochs)
         return schedule
 
