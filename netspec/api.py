@@ -14,7 +14,7 @@ from netspec.spec import load as _load
 
 if TYPE_CHECKING:
     from netspec.compiler.network import Network
-    from netspec.inference import Evaluation
+    from netspec.inference import Evaluation, Predictor
     from netspec.inference.run import Run
     from netspec.proof import Exported
 
@@ -91,7 +91,7 @@ def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple
     return validation.required(document, set)
 
 
-def _predictor(run: Any) -> Any:
+def _predictor(run: Predictor | str | Path) -> Predictor:
     from netspec.inference import Predictor, open_predictor
 
     return run if isinstance(run, Predictor) else open_predictor(Path(run))

@@ -6,13 +6,17 @@ import csv
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netspec.cli.environment import prepare_jax
 from netspec.cli.output import AsJson, DataRoot, Device, Root, print_diagnostics, print_json
 from netspec.diagnostics import Diagnostic, SpecError
+
+if TYPE_CHECKING:
+    from netspec.graph.outputs import OutputPlan
+    from netspec.inference import Predictor
 
 Model = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, or an .onnx file that netspec wrote.")]
 
@@ -79,7 +83,7 @@ def predict(
             stream.close()
 
 
-def _open(model: Path, root: Path | None, data_root: Path | None, device: str | None) -> Any:
+def _open(model: Path, root: Path | None, data_root: Path | None, device: str | None) -> Predictor:
     if not model.is_file():
         prepare_jax(device)  # an .onnx file needs no JAX
     from netspec.inference import open_predictor
@@ -87,7 +91,7 @@ def _open(model: Path, root: Path | None, data_root: Path | None, device: str | 
     return open_predictor(model, {"root": root, "data_root": data_root})
 
 
-def _answers(predictor: Any, outputs: dict[str, Any]) -> list[dict[str, Any]]:
+def _answers(predictor: Predictor, outputs: dict[str, Any]) -> list[dict[str, Any]]:
     """One mapping a row: the label and a probability for each class, or the numbers."""
     rows = len(next(iter(outputs.values())))
     several = len(outputs) > 1
@@ -100,7 +104,7 @@ def _answers(predictor: Any, outputs: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _answer(prefix: str, value: Any, plan: Any) -> dict[str, Any]:
+def _answer(prefix: str, value: Any, plan: OutputPlan) -> dict[str, Any]:
     classes = plan.classes
     if classes is None or value.ndim != 1:
         flat = value.tolist()

@@ -18,7 +18,7 @@ from netspec.graph import Graph, Program
 from netspec.graph.costs import training_memory
 from netspec.graph.dump import dump
 from netspec.spec import Spec
-from netspec.tensor import Formula
+from netspec.tensor import Dim, Formula
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ def compile_program(spec: Spec, program: Program, folder: Path, *, emit: Sequenc
         tuple(files),
         f"{jax.devices()[0].platform} ({jax.devices()[0].device_kind})",
         _compiler_figures(forward, weights, graph, batch),
-        graph.flops if isinstance(graph.flops, int) else str(graph.flops),
+        _plain(graph.flops),
         _plain(training_memory(graph, spec.train)),
         batch,
     )
 
 
-def _plain(dim: Any) -> int | str:
+def _plain(dim: Dim) -> int | str:
     return dim if isinstance(dim, int) else str(dim)
 
 

@@ -96,6 +96,11 @@ def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
 
 def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFolder:
     if run is not None:
+        if resume and not (run / "manifest.json").exists():
+            message = f"there is no run in `{run}` to resume"
+            raise SpecError(
+                Diagnostic("NS531", message, help=("leave out `--resume`, or check the folder's name",), exit_code=2)
+            )
         return RunFolder(run)
     if not resume:
         return new_run(roots.runs, spec.name)

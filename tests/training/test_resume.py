@@ -213,6 +213,14 @@ def test_a_changed_spec_is_refused_by_field(tmp_path: Path) -> None:
     assert lines(tmp_path / "run")[-1]["epoch"] == 7
 
 
+def test_resuming_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(MLP))
+    done = netspec("train", "spec.json", "--run", "typo", "--resume", folder=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "NS531" in done.stderr
+    assert not (tmp_path / "typo").exists()
+
+
 def test_divergence_stops_with_the_step_and_keeps_the_last_state(tmp_path: Path) -> None:
     document = {**MLP, "train": {**MLP["train"], "optimizer": {"sgd": 1e30}, "gradient": {}, "schedule": "constant"}}
     document["train"].pop("ema")
