@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
 from itertools import chain
+from math import gcd
 from typing import TypeAlias
 
 
@@ -26,7 +27,18 @@ class Floor:
         return f"({self.numerator}) // {self.divisor}"
 
 
-Atom: TypeAlias = str | Floor
+@dataclass(frozen=True)
+class Share:
+    """`name / divisor`, which is whole because `name` is known to be a multiple of `divisor`."""
+
+    name: str
+    divisor: int
+
+    def __str__(self) -> str:
+        return f"{self.name} // {self.divisor}"
+
+
+Atom: TypeAlias = str | Floor | Share
 Monomial: TypeAlias = tuple[Atom, ...]
 
 
@@ -68,9 +80,11 @@ Dim: TypeAlias = int | Formula
 Shape: TypeAlias = tuple[Dim, ...]
 
 
-def named(name: str) -> Formula:
-    """The dim called `name`."""
-    return Formula((((name,), 1),))
+def named(name: str, multiple_of: int = 1) -> Formula:
+    """The dim called `name`; what is known to divide it can be divided out exactly."""
+    if multiple_of == 1:
+        return Formula((((name,), 1),))
+    return Formula((((Share(name, multiple_of),), multiple_of),))
 
 
 def names_in(dim: Dim) -> frozenset[str]:
@@ -78,7 +92,7 @@ def names_in(dim: Dim) -> frozenset[str]:
     found: set[str] = set()
     for atoms, _ in _terms(dim):
         for atom in atoms:
-            found |= {atom} if isinstance(atom, str) else names_in(atom.numerator)
+            found |= names_in(atom.numerator) if isinstance(atom, Floor) else {_name_of(atom)}
     return frozenset(found)
 
 
@@ -114,9 +128,16 @@ def deciding_multiple(left: Dim, right: Dim) -> tuple[str, int] | None:
 
 
 def _bind_atom(atom: Atom, lengths: Mapping[str, Dim]) -> Dim:
-    if isinstance(atom, str):
-        return lengths.get(atom, named(atom))
-    return bind(atom.numerator, lengths) // atom.divisor
+    if isinstance(atom, Floor):
+        return bind(atom.numerator, lengths) // atom.divisor
+    if _name_of(atom) not in lengths:
+        return Formula((((atom,), 1),))
+    length = lengths[_name_of(atom)]
+    return length if isinstance(atom, str) else length // atom.divisor
+
+
+def _name_of(atom: str | Share) -> str:
+    return atom if isinstance(atom, str) else atom.name
 
 
 def _times(a: Dim, b: Dim) -> Dim:
@@ -147,6 +168,10 @@ def _floor(dim: Formula, divisor: int) -> Dim:
     rest = _collect((atoms, count % divisor) for atoms, count in dim.terms)
     if isinstance(rest, int):
         return whole + rest // divisor
+    # (g x + c) // (g d) is (x + c // g) // d for whole numbers.
+    shared = gcd(divisor, *(count for atoms, count in rest.terms if atoms))
+    if shared > 1:
+        return whole + _collect((atoms, count // shared) for atoms, count in rest.terms) // (divisor // shared)
     # (x // a + c) // b is (x + a c) // (a b) for whole numbers.
     (atoms, count), *others = rest.terms
     constant = dict(others).get((), 0)
@@ -167,8 +192,17 @@ def _term_order(term: tuple[Monomial, int]) -> tuple[int, list[str]]:
 def _term_text(atoms: Monomial, count: int) -> str:
     if not atoms:
         return str(count)
+    if len(atoms) == 1 and isinstance(atom := atoms[0], Share):
+        # `4 (time // 4)` is `time`, and `2 (time // 4)` is `time // 2`.
+        shared = gcd(count, atom.divisor)
+        factor, divisor = count // shared, atom.divisor // shared
+        text = atom.name if divisor == 1 else f"{atom.name} // {divisor}"
+        if abs(factor) == 1:
+            return text if factor == 1 else f"-{text}" if divisor == 1 else f"-({text})"
+        return f"{factor} {text}" if divisor == 1 else f"{factor} ({text})"
     # A product of several factors needs its floor divisions in brackets.
-    texts = [f"({a})" if isinstance(a, Floor) and (len(atoms) > 1 or abs(count) != 1) else str(a) for a in atoms]
+    simple = len(atoms) == 1 and abs(count) == 1
+    texts = [str(a) if isinstance(a, str) or simple else f"({a})" for a in atoms]
     if count == -1:
         return "-" + " ".join(texts)
     return " ".join(texts if count == 1 else [str(count), *texts])

@@ -19,9 +19,10 @@ from netspec.spec import load
 from netspec.spec.expand import expanded
 from tests.support import SHARED, SPECS, needs_shared
 
-ALL = sorted(SPECS.glob("*.yaml"))
+ALL = sorted(SPECS.rglob("*.yaml"))
+TRAINED = sorted(SPECS.glob("*.yaml"))
 BRING_YOUR_OWN = {"mnist-lenet", "mnist-cnn", "image-folder-cnn", "adult-income", "banknote-mlp"}
-OUT_OF_THE_BOX = [path for path in ALL if path.stem not in BRING_YOUR_OWN]
+OUT_OF_THE_BOX = [path for path in TRAINED if path.stem not in BRING_YOUR_OWN]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)

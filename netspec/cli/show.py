@@ -16,6 +16,10 @@ from netspec.source import read_file
 def show(
     spec: SpecPath,
     expand: Annotated[bool, typer.Option("--expand", help="The canonical form, every default written.")] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", metavar="N", min=1, help="Only the outermost levels, with what is inside summed up."),
+    ] = None,
     json: AsJson = False,
     set_: Settings = None,
     dim: Dims = None,
@@ -39,4 +43,4 @@ def show(
         return
     from netspec.report.table import table
 
-    sys.stdout.write(table(checked, program, colour=colourful(sys.stdout)))
+    sys.stdout.write(table(checked, program, colour=colourful(sys.stdout), depth=depth))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from netspec.graph.ir import Graph, Port
+from netspec.graph.ir import Graph, Node, Port
 
 
 class Wiring:
@@ -54,9 +55,31 @@ class Network(nnx.Module):
         if len(inputs) != len(graph.inputs):
             raise TypeError(f"the network takes {len(graph.inputs)} inputs ({', '.join(graph.inputs)}), got {len(inputs)}")
         values = {Port(name): jnp.asarray(array) for name, array in zip(graph.inputs, inputs, strict=True)}
-        for node in graph.nodes:
-            values[Port(node.name)] = self.apply(node.name, *(values[port] for port in node.inputs), rngs=rngs)
+        for block, nodes in groupby(graph.nodes, key=lambda node: node.remat):
+            group = tuple(nodes)
+            if block is None or rngs is None:
+                self._run(group, values, rngs)
+            else:
+                self._run_again(group, values, rngs)
         return values
+
+    def _run(self, nodes: Sequence[Node], values: dict[Port, jax.Array], rngs: jax.Array | None) -> None:
+        for node in nodes:
+            values[Port(node.name)] = self.apply(node.name, *(values[port] for port in node.inputs), rngs=rngs)
+
+    def _run_again(self, nodes: Sequence[Node], values: dict[Port, jax.Array], rngs: jax.Array) -> None:
+        """A block under `nnx.remat`: its inner values are computed again in the backward pass, not kept."""
+        own = {Port(node.name) for node in nodes}
+        given = list(dict.fromkeys(port for node in nodes for port in node.inputs if port not in own))
+
+        def forward(network: Network, arrays: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+            found = dict(zip(given, arrays, strict=True))
+            network._run(nodes, found, rngs)
+            return tuple(found[Port(node.name)] for node in nodes)
+
+        # All values are handed out, so that any later layer may read them; what nobody reads is never kept.
+        answers = nnx.remat(forward)(self, tuple(values[port] for port in given))
+        values.update(zip((Port(node.name) for node in nodes), answers, strict=True))
 
     def apply(self, name: str, *inputs: jax.Array, rngs: jax.Array | None = None) -> jax.Array:
         """One node alone."""

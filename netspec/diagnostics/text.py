@@ -72,28 +72,35 @@ def _full(diagnostic: Diagnostic, lines: Sequence[str], paint: Painter) -> str:
 def _excerpt(
     diagnostic: Diagnostic, span: Span, labels: Sequence[Label], lines: Sequence[str], width: int, paint: Painter
 ) -> list[str]:
+    """The line that is wrong, and before and after it the lines of the labels, in the order of the file."""
     empty = paint(" " * width + " |", _BLUE)
     out = [empty]
     column = min(max((len(lines[label.span.line - 1]) for label in labels), default=0) + 3, 100)
+    remarks = {label.span.line: label.text for label in labels if label.span.line != span.line}
     previous = None
-    for label in labels:
-        if previous is not None and label.span.line > previous + 1:
+    for number in sorted({span.line, *remarks}):
+        if previous is not None and number > previous + 1:
             out.append(paint("...", _BLUE))
-        out.append(_line(label.span.line, lines, width, paint, label.text, column))
-        previous = label.span.line
-    if previous is not None and span.line > previous + 1:
-        out.append(paint("...", _BLUE))
+        if number == span.line:
+            out += _marked(diagnostic, span, lines, width, paint, empty)
+        else:
+            out.append(_line(number, lines, width, paint, remarks[number], column))
+        previous = number
+    out.append(empty)
+    return out
+
+
+def _marked(diagnostic: Diagnostic, span: Span, lines: Sequence[str], width: int, paint: Painter, empty: str) -> list[str]:
+    """The line that is wrong, with a mark under what is meant."""
     text = lines[span.line - 1]
     start = max(0, span.column - 1)
     offset = max(0, start - _LONGEST_LINE // 2) if len(text) > _LONGEST_LINE else 0
-    out.append(_line(span.line, lines, width, paint, offset=offset))
     end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
     marked = "^" * max(1, min(end, offset + _LONGEST_LINE) - start)
     before = len(escaped(text[offset:start].replace("\t", " ")))
     caption = f"{marked} {escaped(diagnostic.caption)}".rstrip()
-    out.append(f"{empty} {' ' * before}{paint(caption, _COLOURS[diagnostic.severity])}")
-    out.append(empty)
-    return out
+    mark = f"{empty} {' ' * before}{paint(caption, _COLOURS[diagnostic.severity])}"
+    return [_line(span.line, lines, width, paint, offset=offset), mark]
 
 
 def _line(

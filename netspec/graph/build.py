@@ -2,63 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from netspec.components.layers import LAYERS, KernelLayer, Layer
+from netspec.components.layers import LAYERS, KernelLayer, Layer, Merge
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.ir import Graph, Node, Port, Program
+from netspec.graph.names import check_sizes, check_used
+from netspec.graph.scope import Place, Placed, Scope
 from netspec.graph.way import way_to
-from netspec.spec.items import Item, LayerItem, Origin, ParallelItem, ResidualItem
+from netspec.spec.items import BlockItem, Item, LayerItem, Origin, ParallelItem, RepeatItem, ResidualItem, ShareItem
+from netspec.spec.layers import MAX_LAYERS, is_source
 from netspec.spec.load import Spec
-from netspec.spec.reader import Reader
-from netspec.tensor import Formula, TensorType, names_in
+from netspec.spec.reader import Reader, TooLarge
+from netspec.tensor import TensorType, named
 
 UNKNOWN = Port("?")
 """The value of a layer that failed: it absorbs what follows, so one mistake is one diagnostic."""
 
 
-@dataclass(eq=False)
-class Scope:
-    """The names that can be seen from one place; inside sees outward."""
-
-    prefix: str = ""
-    parent: Scope | None = None
-    ports: dict[str, Port] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    later: frozenset[str] = frozenset()
-
-    def find(self, name: str) -> Port | None:
-        """The port called `name` here or further out."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.ports:
-                return scope.ports[name]
-            scope = scope.parent
-        return None
-
-    def visible(self) -> list[str]:
-        """Every name that could have been meant."""
-        return [*self.ports, *(self.parent.visible() if self.parent else [])]
-
-    def is_later(self, name: str) -> bool:
-        """Whether a layer of that name stands further below."""
-        return name in self.later or (self.parent is not None and self.parent.is_later(name))
-
-    def automatic(self, kind: str) -> str:
-        """The next automatic name: `conv2d_2` is the second conv2d of the scope."""
-        while True:
-            self.counts[kind] += 1
-            name = f"{kind}_{self.counts[kind]}"
-            if name not in self.ports and name not in self.later:
-                return self.prefix + name
-
-
 def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     """The program of a spec and what is wrong with it; no program where something is."""
     builder = _Builder(spec)
-    graph = builder.graph()
+    try:
+        graph = builder.graph()
+    except TooLarge as stop:
+        builder.reader.report("NS004", str(stop), stop.at, key=True)
+        graph = None
     found = tuple(builder.reader.diagnostics)
     if graph is None or any(d.severity is Severity.error for d in found):
         return None, found
@@ -71,6 +40,10 @@ class _Builder:
         self.reader = Reader(spec.document)
         self.types: dict[Port, TensorType] = {}
         self.nodes: list[Node] = []
+        self.node: dict[str, Node] = {}
+        self.scopes: dict[str, str] = {}
+        self.promised = {name: named(name, dim.multiple_of) for name, dim in spec.dims.items() if dim.multiple_of > 1}
+        self.remat: str | None = None
 
     def graph(self) -> Graph | None:
         scope = Scope(later=_names(self.spec.items))
@@ -82,9 +55,9 @@ class _Builder:
         outputs = self._outputs(scope, last)
         if outputs is None or UNKNOWN in outputs.values():
             return None
-        graph = Graph("network", self.spec.inputs, tuple(self.nodes), outputs)
-        self._check_sizes(graph)
-        self._check_used(graph)
+        graph = Graph("network", self.spec.inputs, tuple(self.nodes), outputs, self.scopes)
+        check_sizes(self.reader, self.spec, graph)
+        check_used(self.reader, graph)
         return graph
 
     def place(self, items: Iterable[Item], scope: Scope, above: Port | None) -> Port:
@@ -94,98 +67,137 @@ class _Builder:
         return UNKNOWN if above is None else above
 
     def _item(self, item: Item, scope: Scope, above: Port | None) -> Port:
-        name = self._claim(item, scope)
-        if isinstance(item, LayerItem):
-            port = self._layer(item, scope, above, name)
-        elif isinstance(item, ResidualItem):
-            port = self._residual(item, scope, above, name)
-        else:
-            port = self._parallel(item, scope, above, name)
+        """One item in its place; its port and what is inside are known by its name from here on."""
+        place = scope.place(self._claim(item, scope))
+        sources = self._sources(item, scope, above)
+        port, inner = self._put(item, place, scope, sources) if sources else (UNKNOWN, None)
         if item.name:
             scope.ports[item.name] = port
+            scope.placed[item.name] = Placed(item, place, scope, inner)
         return port
 
+    def _put(self, item: Item, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope | None]:
+        """The nodes of an item that reads `sources`; its port, and the scope that others may look into."""
+        if isinstance(item, LayerItem):
+            return self._layer(item, place, scope, sources), None
+        self.scopes[place.name] = item.type
+        if isinstance(item, BlockItem):
+            return self._block(item, place, scope, sources)
+        if isinstance(item, ShareItem):
+            return self._share(item, place, scope, sources)
+        if len(sources) > 1:
+            at = (*item.path[:-1], "from")
+            self.reader.report("NS213", f"`{item.type}` reads one layer, found {len(sources)}", at)
+            return UNKNOWN, None
+        if isinstance(item, ResidualItem):
+            return self._residual(item, place, scope, sources[0])
+        if isinstance(item, ParallelItem):
+            return self._parallel(item, place, scope, sources[0])
+        return self._repeat(item, place, scope, sources[0]), None
+
     def _claim(self, item: Item, scope: Scope) -> str:
-        """The item's full name; a name that is taken is reported."""
+        """The item's own name in its scope; a name that is taken is reported."""
         if item.name is None:
             return scope.automatic(item.type)
         if item.name in scope.ports:
             what = "an input" if item.name in self.spec.inputs and scope.parent is None else "another layer"
-            at = (*item.origin.path[:-1], "name")
+            at = (*item.path[:-1], "name")
             self.reader.report("NS304", f"`{item.name}` is the name of {what} already", at, help="choose another name")
-        return scope.prefix + item.name
+        return item.name
 
-    def _layer(self, item: LayerItem, scope: Scope, above: Port | None, name: str) -> Port:
-        inputs = self._sources(item, scope, above)
-        if item.layer is None or inputs is None or UNKNOWN in inputs:
+    def _layer(self, item: LayerItem, place: Place, scope: Scope, inputs: tuple[Port, ...]) -> Port:
+        if item.layer is None or UNKNOWN in inputs:
             return UNKNOWN
         for reference in item.layer.reference_fields:
             target = getattr(item.layer, reference)
             if target is not None:
-                port = self._resolve(target, scope, above, (*item.origin.path, reference))
-                inputs = (*inputs, port)
+                inputs = (*inputs, self._resolve(target, scope, inputs[0], (*item.path, reference)))
         if UNKNOWN in inputs:
             return UNKNOWN
-        return self._add_activated(name, item.layer, inputs, item.origin)
+        return self._add_activated(place, item.layer, inputs, item.path)
 
-    def _add_activated(self, name: str, layer: Layer, inputs: tuple[Port, ...], origin: Origin) -> Port:
+    def _add_activated(self, place: Place, layer: Layer, inputs: tuple[Port, ...], at: Path) -> Port:
         """A node, and a node of its own for the layer's activation: the IR does one thing a node."""
         activation = layer.activation if isinstance(layer, KernelLayer) else None
         if activation is None:
-            return self._add(name, layer, inputs, origin, name)
-        port = self._add(name, layer.model_copy(update={"activation": None}), inputs, origin, name)
+            return self._add(place, layer, inputs, at, place.name)
+        port = self._add(place, layer.model_copy(update={"activation": None}), inputs, at, place.name)
         if port is UNKNOWN:
             return UNKNOWN
-        return self._add(f"{name}.{activation.type}", activation, (port,), origin, name)
+        after = Place(f"{place.name}.{activation.type}", f"{place.weights}.{activation.type}")
+        return self._add(after, activation, (port,), at, place.name)
 
-    def _add(self, name: str, op: Layer, inputs: tuple[Port, ...], origin: Origin, item: str) -> Port:
+    def _add(self, place: Place, op: Layer, inputs: tuple[Port, ...], at: Path, item: str) -> Port:
+        if len(self.nodes) >= MAX_LAYERS:
+            raise TooLarge(at, f"more than {MAX_LAYERS:,} layers when everything is expanded")
         types = tuple(self.types[port] for port in inputs)
         most = op.most_inputs
+        op = op.bound(self.promised) if self.promised else op
         try:
             if len(inputs) < op.least_inputs or (most is not None and len(inputs) > most):
-                raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}", field="")
+                raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}")
             outputs = op.infer(types)
+            node = Node(place.name, op, inputs, types, outputs, item, Origin(at, self.reader.calls), place.weights, self.remat)
+            self._check_shared(node)
         except Problem as problem:
-            self._shape_problem(problem, origin, inputs)
+            self._shape_problem(problem, at, inputs)
             return UNKNOWN
-        self.nodes.append(Node(name, op, inputs, types, outputs, item, origin, name))
+        self.nodes.append(node)
+        self.node[node.name] = node
         for index, output in enumerate(outputs):
-            self.types[Port(name, index)] = output
-        return Port(name)
+            self.types[Port(place.name, index)] = output
+        return Port(place.name)
 
-    def _shape_problem(self, problem: Problem, origin: Origin, inputs: tuple[Port, ...]) -> None:
+    def _check_shared(self, node: Node) -> None:
+        """Weights that are shared fit every use. Raises Problem NS411."""
+        if node.name == node.weight_scope:
+            return
+        first = self.node[node.weight_scope]
+        for name, weight in node.weights.items():
+            if first.weights[name].shape != weight.shape:
+                raise Problem(
+                    "NS411",
+                    f"`{node.weight_scope}` was made for {first.input_types[0]}, but here it reads {node.input_types[0]}",
+                    help="shared layers read tensors of the same channels",
+                )
+
+    def _shape_problem(self, problem: Problem, path: Path, inputs: tuple[Port, ...]) -> None:
         """Reports a shape error with the layers on the way to it and the shapes they gave."""
-        place = (*origin.path, problem.field) if problem.field else origin.path
+        place = (*path, problem.field) if problem.field else path
         spelled = problem.field and self.spec.document.spans.values.get(place) is not None
         self.reader.report(
             problem.code,
             problem.message,
-            place if spelled else origin.path,
+            place if spelled else path,
             help=problem.help,
             caption=problem.caption or ("" if spelled else f"gets {self.types[inputs[0]]}" if inputs else ""),
             key=not spelled,
-            labels=way_to(self.spec.document, self.nodes, inputs[0] if inputs else None, origin.path),
+            labels=way_to(self.spec.document, self.node, inputs[0] if inputs else None, path),
         )
 
-    def _sources(self, item: Item, scope: Scope, above: Port | None) -> tuple[Port, ...] | None:
-        """The ports that an item reads; None or UNKNOWN among them where that cannot be told."""
+    def _sources(self, item: Item, scope: Scope, above: Port | None) -> tuple[Port, ...]:
+        """The ports that an item reads; none where that cannot be told."""
         if item.sources is None:
             if above is None:
-                names = ", ".join(f"`{name}`" for name in self.spec.inputs)
-                self.reader.report(
-                    "NS306",
-                    "there is nothing above this layer",
-                    item.origin.path,
-                    key=True,
-                    help=f"add `from:` with one of {names}",
-                )
-            return None if above is None else (above,)
-        at = (*item.origin.path[:-1], "from")
+                if isinstance(item, LayerItem) and item.layer is None:
+                    return ()  # it may have been a merging layer, and has been told
+                names = ", ".join(f"`{name}`" for name in scope.visible()) or "`input`"
+                help = f"add `from:` with one of {names}"
+                self.reader.report("NS306", "there is nothing above this layer", item.path, key=True, help=help)
+            return () if above is None else (above,)
+        at = (*item.path[:-1], "from")
         if at not in self.spec.document.spans.values:
-            at = item.origin.path  # a merging layer's inputs are its value
-        return tuple(self._resolve(name, scope, above, at) for name in item.sources)
+            at = item.path  # a merging layer's inputs are its value
+        listed = len(item.sources) > 1
+        return tuple(
+            self._resolve(name, scope, above, (*at, index) if listed and at[-1] == "from" else at)
+            for index, name in enumerate(item.sources)
+        )
 
     def _resolve(self, name: str, scope: Scope, above: Port | None, at: Path) -> Port:
+        """The port that a name means; UNKNOWN for one that means nothing, which is reported unless it has been."""
+        if name == "?" or name in self.spec.refused:
+            return UNKNOWN
         if name == "above":
             if above is None:
                 self.reader.report("NS306", "there is no layer above", at)
@@ -193,78 +205,121 @@ class _Builder:
         port = scope.find(name)
         if port is not None:
             return port
-        if scope.is_later(name):
+        if not is_source(name):
+            help = "write a layer's name; what stands inside a named block is `block.layer`"
+            self.reader.report("NS210", f"a layer's name cannot be `{name}`", at, help=help)
+        elif scope.is_later(name):
             self.reader.report("NS307", f"`{name}` stands further below", at, help="a layer reads only from layers above it")
-        elif any(node.name == name for node in self.nodes):
+        elif name in self.node or scope.prefix + name in self.node:
             help = f"give that layer `name: {name.rpartition('.')[2]}`, or another name"
             self.reader.report("NS303", f"`{name}` is an automatic name, which nothing can refer to", at, help=help)
         else:
-            self.reader.report(
-                "NS303", f"no layer or input is named `{name}`", at, help=suggest(name, [*scope.visible(), "above"])
-            )
+            help = suggest(name, [*scope.visible(), "above"])
+            self.reader.report("NS303", f"no layer or input is named `{name}`", at, help=help)
         return UNKNOWN
 
-    def _one_source(self, item: Item, scope: Scope, above: Port | None) -> Port:
-        sources = self._sources(item, scope, above)
-        if sources is None:
-            return UNKNOWN
-        if len(sources) > 1:
-            self.reader.report(
-                "NS213", f"`{item.type}` reads one layer, found {len(sources)}", (*item.origin.path[:-1], "from")
-            )
-            return UNKNOWN
-        return sources[0]
-
-    def _inner(self, prefix: str, scope: Scope, items: tuple[Item, ...]) -> Scope:
-        return Scope(prefix + ".", scope, later=_names(items))
-
-    def _residual(self, item: ResidualItem, scope: Scope, above: Port | None, name: str) -> Port:
-        start = self._one_source(item, scope, above)
-        inner = self._inner(name, scope, item.body)
+    def _residual(self, item: ResidualItem, place: Place, scope: Scope, start: Port) -> tuple[Port, Scope]:
+        inner = scope.inner(place, _names(item.body))
         end = self.place(item.body, inner, start)
         if start is UNKNOWN or end is UNKNOWN:
-            return UNKNOWN
-        shortcut = self._shortcut(item, inner, start, end, name)
+            return UNKNOWN, inner
+        shortcut = self._shortcut(item, place, inner, start, end)
         if shortcut is UNKNOWN:
-            return UNKNOWN
+            return UNKNOWN, inner
         if item.shortcut == "identity" and self.types[shortcut].shape != self.types[end].shape:
             self.reader.report(
                 "NS404",
                 f"`residual` adds {self.types[shortcut]} and {self.types[end]}",
-                item.origin.path,
+                item.path,
                 key=True,
                 caption="its layers change the shape",
                 help="add `shortcut: project`, or keep the shape",
             )
-            return UNKNOWN
-        return self._add(name, LAYERS["add"](), (end, shortcut), item.origin, name)
+            return UNKNOWN, inner
+        return self._add(place, LAYERS["add"](), (end, shortcut), item.path, place.name), inner
 
-    def _shortcut(self, item: ResidualItem, scope: Scope, start: Port, end: Port, name: str) -> Port:
+    def _shortcut(self, item: ResidualItem, place: Place, scope: Scope, start: Port, end: Port) -> Port:
         """What is added to the body's result: the input, its projection, or layers of its own."""
+        at = Place(f"{place.name}.shortcut", f"{place.weights}.shortcut")
+        self.scopes[at.name] = "shortcut"
         if isinstance(item.shortcut, tuple):
-            return self.place(item.shortcut, self._inner(f"{name}.shortcut", scope, item.shortcut), start)
+            return self.place(item.shortcut, scope.inner(at, _names(item.shortcut)), start)
         source, target = self.types[start], self.types[end]
         if item.shortcut == "identity" or source.shape == target.shape:
             return start
         try:
             projection = projection_layers(source, target)
         except Problem as problem:
-            self.reader.problem(problem, item.origin.path, key=True)
+            self.reader.problem(problem, item.path, key=True)
             return UNKNOWN
-        items = tuple(LayerItem(item.origin, layer.type, layer) for layer in projection)
-        return self.place(items, self._inner(f"{name}.shortcut", scope, items), start)
+        items = tuple(LayerItem(item.path, layer.type, layer) for layer in projection)
+        return self.place(items, scope.inner(at), start)
 
-    def _parallel(self, item: ParallelItem, scope: Scope, above: Port | None, name: str) -> Port:
-        start = self._one_source(item, scope, above)
-        outer = self._inner(name, scope, ())
+    def _parallel(self, item: ParallelItem, place: Place, scope: Scope, start: Port) -> tuple[Port, Scope]:
+        outer = scope.inner(place)
         ends = []
         for path, items in item.paths:
-            end = self.place(items, self._inner(f"{name}.{path}", outer, items), start)
+            inner = outer.inner(outer.place(path), _names(items))
+            self.scopes[outer.place(path).name] = "path"
+            end = self.place(items, inner, start)
             outer.ports[path] = end
+            outer.placed[path] = Placed(item, outer.place(path), outer, inner)
             ends.append(end)
         if start is UNKNOWN or UNKNOWN in ends:
-            return UNKNOWN
-        return self._add(name, item.merge, tuple(ends), item.origin, name)
+            return UNKNOWN, outer
+        return self._add(place, item.merge, tuple(ends), item.path, place.name), outer
+
+    def _repeat(self, item: RepeatItem, place: Place, scope: Scope, above: Port) -> Port:
+        """Round after round, each in a scope of its own; nobody looks inside."""
+        outer = scope.inner(place)
+        for body in item.rounds:
+            inner = outer.inner(outer.place(outer.automatic("round")), _names(body))
+            self.scopes[inner.prefix[:-1]] = "round"
+            above = self.place(body, inner, above)
+        return above
+
+    def _block(self, item: BlockItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope]:
+        inner = scope.inner(place, _names(item.body))
+        expected = len(item.inputs) or 1
+        if len(sources) != expected:
+            names = ", ".join(item.inputs)
+            told = f"reads {expected} layers ({names})" if item.inputs else "reads one layer"
+            help = f"write `from: [{names}]` with the layers in that order" if item.inputs else ""
+            at = (*item.path[:-1], "from") if item.sources else item.path
+            self.reader.report("NS213", f"`{item.type}` {told}, found {len(sources)}", at, key=not item.sources, help=help)
+            return UNKNOWN, inner
+        inner.ports.update(zip(item.inputs, sources, strict=False))
+        before = self.remat
+        self.remat = before or (place.name if item.remat else None)
+        above = sources[0] if expected == 1 else None
+        if item.called:
+            with self.reader.calling(item.path):
+                end = self.place(item.body, inner, above)
+        else:
+            end = self.place(item.body, inner, above)
+        self.remat = before
+        return (end if item.body else UNKNOWN), inner
+
+    def _share(self, item: ShareItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope | None]:
+        """The nodes of the item called `target` once more, under the weights of the first."""
+        target = scope.find_placed(item.target)
+        if target is None:
+            if item.target in self.spec.refused:
+                return UNKNOWN, None
+            if scope.find(item.target) is not None:
+                self.reader.report("NS314", f"`{item.target}` is an input, and an input has no weights to share", item.path)
+            else:
+                self._resolve(item.target, scope, None, item.path)
+            return UNKNOWN, None
+        merges = isinstance(target.item, LayerItem) and isinstance(target.item.layer, Merge)
+        if merges or isinstance(target.item, RepeatItem | ShareItem):
+            help = "name the layer, block, residual or parallel whose weights are meant"
+            self.reader.report("NS314", f"a `{target.item.type}` cannot be shared", item.path, help=help)
+            return UNKNOWN, None
+        if target.scope.ports[item.target.rpartition(".")[2]] is UNKNOWN or UNKNOWN in sources:
+            return UNKNOWN, None
+        with self.reader.calling(item.path):
+            return self._put(target.item, Place(place.name, target.place.weights), target.scope, sources)
 
     def _outputs(self, scope: Scope, last: Port) -> dict[str, Port] | None:
         if self.spec.outputs is None:
@@ -275,51 +330,17 @@ class _Builder:
         for index, name in enumerate(self.spec.outputs):
             at = ("model", "outputs", index)
             port = scope.ports.get(name)
+            if name in self.spec.refused:
+                continue
             if port is None:
                 self.reader.report("NS303", f"no layer is named `{name}`", at, help=suggest(name, scope.ports))
             elif name in outputs:
                 self.reader.report("NS304", f"`{name}` is an output twice", at)
+            elif name in self.spec.inputs:
+                self.reader.report("NS303", f"`{name}` is an input, not a layer", at, help=suggest("", scope.placed))
             else:
                 outputs[name] = port
         return outputs if len(outputs) == len(self.spec.outputs) else None
-
-    def _check_sizes(self, graph: Graph) -> None:
-        """A bare name is a size only if it stands in an input's shape or is an output's last axis."""
-        known = frozenset().union(*(t.names for t in graph.inputs.values()))
-        last = {t.shape[-1] for t in graph.output_types.values() if t.shape}
-        for node in graph.nodes:
-            for field_name in type(node.op).model_fields:
-                value = getattr(node.op, field_name)
-                if isinstance(value, Formula) and not names_in(value) <= known and value not in last:
-                    self._unknown_size(str(value), node, field_name)
-
-    def _unknown_size(self, name: str, node: Node, field_name: str) -> None:
-        at = (*node.origin.path, field_name)
-        if name in self.spec.variables:
-            self.reader.report("NS309", f"`{name}` is a variable, and here it stands as a name", at, help=f"write `${name}`")
-            return
-        known = sorted(frozenset().union(*(t.names for t in self.spec.inputs.values())))
-        help = suggest(name, known) or "a name is a size where an input has it, or as the size of an output"
-        self.reader.report("NS309", f"nothing says how large `{name}` is", at, help=help)
-
-    def _check_used(self, graph: Graph) -> None:
-        """Warns of layers whose value reaches no output."""
-        needed = {port.node for port in graph.outputs.values()}
-        for node in reversed(graph.nodes):
-            if node.name in needed:
-                needed |= {port.node for port in node.inputs}
-        unused = {node.item: node for node in graph.nodes if node.name not in needed}
-        for node in unused.values():
-            if any(n.name in needed for n in graph.nodes if n.item == node.item):
-                continue
-            self.reader.report(
-                "NS310",
-                f"nothing uses this `{node.op.type}`",
-                node.origin.path,
-                key=True,
-                severity=Severity.warning,
-                help="remove it, or let a layer read it by `from:`",
-            )
 
 
 def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ...]:

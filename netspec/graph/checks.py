@@ -85,7 +85,7 @@ class _Checker:
             message,
             at,
             key=True,
-            labels=way_to(self.spec.document, self.graph.nodes, node.inputs[0] if node else None, at),
+            labels=way_to(self.spec.document, self.graph.node, node.inputs[0] if node else None, at),
             caption=f"gives {type}, but `loss: {loss}` needs [classes]",
             help="add `- flatten` or `- global_avg_pool` above this line"
             if acts

@@ -32,6 +32,8 @@ class Node:
     item: str
     origin: Origin
     weight_scope: str
+    remat: str | None = None
+    """The block whose values are computed again in the backward pass instead of being kept."""
 
     @property
     def output(self) -> TensorType:
@@ -57,6 +59,8 @@ class Graph:
     inputs: Mapping[str, TensorType]
     nodes: tuple[Node, ...]
     outputs: Mapping[str, Port]
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    """What each scope is (`residual`, `repeat`, a block's name), in the order in which they begin."""
 
     @cached_property
     def node(self) -> Mapping[str, Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from netspec.diagnostics import Label, Path
 from netspec.graph.ir import Node, Port
@@ -11,15 +11,14 @@ from netspec.source import Document
 _MOST = 3
 
 
-def way_to(document: Document, nodes: Sequence[Node], port: Port | None, path: Path) -> tuple[Label, ...]:
+def way_to(document: Document, by_name: Mapping[str, Node], port: Port | None, path: Path) -> tuple[Label, ...]:
     """Labels for the lines above `path` that led to `port`, nearest last: `[8, 8, 1] -> [8, 8, 32]`."""
     here = document.span(path, key=True)
-    by_name = {node.name: node for node in nodes}
     labels: dict[int, Label] = {}
     while port is not None and port.node in by_name and len(labels) < _MOST:
         node = by_name[port.node]
         span = document.span(node.origin.path, key=True)
-        start = next(each for each in nodes if each.item == node.item)
+        start = by_name.get(node.item, node)
         if span and here and span.line != here.line and span.line not in labels:
             labels[span.line] = Label(span, f"{start.input_types[0]} -> {node.output}")
         port = start.inputs[0] if start.inputs else None

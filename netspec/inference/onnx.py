@@ -18,7 +18,7 @@ from netspec.exporter.session import feeds, session
 from netspec.graph import build
 from netspec.graph.outputs import OutputPlan
 from netspec.inference.predictor import Predictor
-from netspec.source import read_text
+from netspec.source import read_own
 from netspec.spec import read_spec
 
 Array = np.ndarray[Any, Any]
@@ -34,7 +34,7 @@ class OnnxModel(Predictor):
         if "netspec.spec" not in metadata:
             message = f"`{path}` was not written by netspec: its metadata has no spec"
             raise SpecError(Diagnostic("NS603", message, help=("export it with `netspec export RUN -o FILE`",), exit_code=2))
-        spec, found = read_spec(read_text(metadata["netspec.spec"], f"{path}.json"), {})
+        spec, found = read_spec(read_own(metadata["netspec.spec"], f"{path}.json"), {})
         program, more = build(spec) if spec else (None, ())
         if spec is None or program is None:
             raise SpecError((*found, *more))

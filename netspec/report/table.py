@@ -9,77 +9,75 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from netspec.graph import Graph, Node, Program
+from netspec.graph import Graph, Program
 from netspec.graph.costs import training_memory
-from netspec.report.summary import items, parameters
+from netspec.report.tree import Row, flattened, tree
 from netspec.spec import Spec
-from netspec.tensor import Dim, total
+from netspec.tensor import Dim
 
-_WIDTH = 110
+_WIDTH = 150
 
 
-def table(spec: Spec, program: Program, *, colour: bool) -> str:
-    """The layers with their shapes and costs, and what they come to."""
+def table(spec: Spec, program: Program, *, colour: bool, depth: int | None = None) -> str:
+    """The layers with their shapes and costs, and what they come to; only the outermost `depth` levels if given."""
     console = Console(
         file=io.StringIO(), width=_WIDTH, force_terminal=colour, color_system="standard" if colour else None, highlight=False
     )
     console.print(Text(spec.name, style="bold"), end="")
-    console.print(f"   {spec.description}" if spec.description else "", style="dim", markup=False)
+    console.print(f"   {spec.description}" if spec.description else "", style="dim", markup=False, soft_wrap=True)
     for graph in program.graphs.values():
-        console.print(_layers(graph))
+        console.print(_layers(graph, depth))
         console.print(_totals(spec, graph), markup=False)
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
+    lines = str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _layers(graph: Graph) -> Table:
+def _layers(graph: Graph, depth: int | None) -> Table:
     rows = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     rows.add_column("layer", no_wrap=True)
     rows.add_column("type", no_wrap=True)
     rows.add_column("output", no_wrap=True)
     rows.add_column("parameters", justify="right", no_wrap=True, min_width=10)
     rows.add_column("flops", justify="right", no_wrap=True)
-    grouped = items(graph)
-    straight = _is_chain(graph)
-    if not straight:
-        rows.add_column("from", style="dim", no_wrap=True, max_width=30)
+    shown = flattened(tree(graph), depth)
+    sources = {
+        row.name: "" if row.rows else _sources(graph, row, above) for row, above in zip(shown, [None, *shown], strict=False)
+    }
+    branches = any(sources.values())
+    if branches:
+        rows.add_column("from", style="dim", no_wrap=True, max_width=40)
     for name, type in graph.inputs.items():
         note = f" of {type.vocabulary} ids" if type.vocabulary is not None else ""
-        rows.add_row(name, Text("input", style="dim"), f"{type}{note}", "", "", *([] if straight else [""]))
-    for name, nodes in grouped:
+        rows.add_row(name, Text("input", style="dim"), f"{type}{note}", "", "", *([""] if branches else []))
+    for row in shown:
+        scope = bool(row.rows)
+        costs = (
+            "" if scope and depth is None else count(row.parameters()),
+            "" if scope and depth is None else short(row.flops()),
+        )
         cells: list[Text | str] = [
-            _name(name),
-            Text(" + ".join(node.op.type for node in nodes), style="cyan"),
-            str(nodes[-1].output),
-            count(parameters(nodes)),
-            short(total(node.flops for node in nodes)),
+            Text("  " * row.depth + row.own, style="bold" if scope else ""),
+            Text(row.type, style="magenta" if scope else "cyan"),
+            str(row.output),
+            *costs,
         ]
-        rows.add_row(*cells, *([] if straight else [_sources(graph, nodes, grouped)]))
+        rows.add_row(*cells, *([sources[row.name]] if branches else []))
     return rows
 
 
-def _name(name: str) -> Text:
-    """What a scope holds steps in, so that what belongs together is seen together."""
-    _, inside, own = name.partition(".")
-    return Text(f"  {own}" if inside else name)
+def _sources(graph: Graph, row: Row, above: Row | None) -> str:
+    """Where a layer reads from, left out where that is the line above, or what its scope reads."""
+    names = [graph.node[port.node].item if port.node in graph.node else port.node for port in row.nodes[0].inputs]
+    starts_scope = above is None or row.name.startswith(above.name + ".")
+    before = None if above is None else above.last.item
+    usual = len(names) == 1 if starts_scope and len(graph.inputs) == 1 else names == [before]
+    return "" if usual else ", ".join(_relative(name, row) for name in names)
 
 
-def _is_chain(graph: Graph) -> bool:
-    """Whether every layer reads just the one above."""
-    above = next(iter(graph.inputs))
-    for node in graph.nodes:
-        if [port.node for port in node.inputs] != [above]:
-            return False
-        above = node.name
-    return True
-
-
-def _sources(graph: Graph, nodes: list[Node], grouped: list[tuple[str, list[Node]]]) -> str:
-    """Where an item reads from, left out where that is the line above."""
-    names = [graph.node[port.node].item if port.node in graph.node else port.node for port in nodes[0].inputs]
-    position = [name for name, _ in grouped].index(nodes[0].item)
-    above = grouped[position - 1][0] if position else next(iter(graph.inputs))
-    scope = nodes[0].item.rpartition(".")[0] or nodes[0].item
-    return "" if names == [above] else ", ".join(name.removeprefix(f"{scope}.") for name in names)
+def _relative(name: str, row: Row) -> str:
+    """A name as it is seen from a row's scope."""
+    scope = row.name.rpartition(".")[0]
+    return name.removeprefix(scope + ".") if scope else name
 
 
 def _totals(spec: Spec, graph: Graph) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.components.canonical import canonical, fields
-from netspec.spec.items import Item, LayerItem, ParallelItem
+from netspec.components.layers import Merge
+from netspec.spec.items import BlockItem, Item, LayerItem, ParallelItem, RepeatItem, ResidualItem
 from netspec.spec.load import SECTIONS, Spec
 from netspec.tensor import Formula, TensorType
 
@@ -18,14 +20,14 @@ def expanded(spec: Spec) -> dict[str, Any]:
     if spec.dims:
         document["dims"] = {name: fields(dim) for name, dim in spec.dims.items()}
     document["inputs"] = {name: _input(tensor) for name, tensor in spec.inputs.items()}
-    document["model"] = {"layers": [_item(item) for item in spec.items]}
+    document["model"] = {"layers": _items(spec.items)}
     if spec.outputs is not None:
         document["model"]["outputs"] = list(spec.outputs)
     for key in SECTIONS:
         section = getattr(spec, key)
         if section is not None:
             document[key] = _section(section)
-    return _escaped(document)
+    return {key: value if key == "description" else _escaped(value) for key, value in document.items()}
 
 
 def _input(tensor: TensorType) -> dict[str, Any]:
@@ -37,29 +39,56 @@ def _input(tensor: TensorType) -> dict[str, Any]:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    found: dict[str, Any]
-    if isinstance(item, LayerItem):
-        assert item.layer is not None, "only a spec without errors has a canonical form"
-        found = canonical(item.layer)
-    elif isinstance(item, ParallelItem):
-        paths = {name: [_item(inner) for inner in body] for name, body in item.paths}
-        merge = fields(item.merge)
-        merge.pop("inputs", None)
-        found = {"parallel": {"paths": paths, "merge": {item.merge.type: merge} if merge else item.merge.type}}
-    else:
-        residual: dict[str, Any] = {"layers": [_item(inner) for inner in item.body]}
-        if isinstance(item.shortcut, tuple):
-            residual["shortcut"] = [_item(inner) for inner in item.shortcut]
-        elif item.shortcut == "project":
-            residual["shortcut"] = "project"
-        found = {"residual": residual}
+    found = _framed(item)
     if item.name:
         found["name"] = item.name
-    if item.sources and not (
-        isinstance(item, LayerItem) and item.layer is not None and "inputs" in type(item.layer).model_fields
-    ):
+    if item.sources and not (isinstance(item, LayerItem) and isinstance(item.layer, Merge)):
         found["from"] = item.sources[0] if len(item.sources) == 1 else list(item.sources)
     return found
+
+
+def _items(items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [_item(item) for item in items]
+
+
+def _framed(item: Item) -> dict[str, Any]:
+    """An item without its siblings."""
+    if isinstance(item, LayerItem):
+        assert item.layer is not None, "only a spec without errors has a canonical form"
+        found: dict[str, Any] = canonical(item.layer)
+        return found
+    if isinstance(item, ParallelItem):
+        merge = fields(item.merge)
+        merge.pop("inputs", None)
+        paths = {name: _items(body) for name, body in item.paths}
+        return {"parallel": {"paths": paths, "merge": {item.merge.type: merge} if merge else item.merge.type}}
+    if isinstance(item, ResidualItem):
+        residual: dict[str, Any] = {"layers": _items(item.body)}
+        if item.shortcut != "identity":
+            residual["shortcut"] = "project" if item.shortcut == "project" else _items(item.shortcut)
+        return {"residual": residual}
+    if isinstance(item, BlockItem):
+        return _block(item.type, _items(item.body), item.inputs, item.remat)
+    if isinstance(item, RepeatItem):
+        return _repeat(item)
+    return {"share": item.target}
+
+
+def _block(kind: str, layers: list[Any], inputs: Sequence[str] = (), remat: bool = False) -> dict[str, Any]:
+    """A call of a block is a block in place, without variables; its type keeps the automatic names."""
+    block: dict[str, Any] = {"type": kind, "layers": layers}
+    if inputs:
+        block["inputs"] = list(inputs)
+    if remat:
+        block["remat"] = True
+    return {"block": block}
+
+
+def _repeat(item: RepeatItem) -> dict[str, Any]:
+    """Equal rounds stay a `repeat`; those of `over` become blocks of the same names."""
+    if item.uniform:
+        return {"repeat": {"times": len(item.rounds), "layers": _items(item.rounds[0])}}
+    return _block("repeat", [_block("round", _items(body)) for body in item.rounds])
 
 
 def _section(section: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from netspec.components.layers.activation import Relu
 from netspec.components.layers.base import ActivationChoice
 from netspec.components.layers.core import Dense, Dropout, Flatten
 from netspec.components.layers.norm import LAYERS as NORMS
-from netspec.diagnostics import Problem
-from netspec.spec.items import Item, LayerItem, Origin
+from netspec.diagnostics import Path, Problem
+from netspec.spec.items import Item, LayerItem
 
 _NORMS: dict[str, type[Layer]] = {layer.type: layer for layer in NORMS}
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ class Cnn(Family):
 FAMILIES: dict[str, type[Family]] = {family.type: family for family in (Mlp, Cnn)}
 
 
-def family_items(family: Family, inputs: Mapping[str, Any], origin: Origin) -> tuple[Item, ...]:
+def family_items(family: Family, inputs: Mapping[str, Any], at: Path) -> tuple[Item, ...]:
     """The items that a family stands for. Raises Problem where it does not fit the input."""
     if len(inputs) != 1:
         raise Problem("NS213", f"`{family.type}` reads one input, but there are {len(inputs)}", help="use `layers`")
     (x,) = inputs.values()
-    return tuple(LayerItem(origin, layer.type, layer) for layer in family.layers(x.rank))
+    return tuple(LayerItem(at, layer.type, layer) for layer in family.layers(x.rank))

@@ -10,7 +10,7 @@ from netspec.diagnostics import Path
 
 
 class Origin(NamedTuple):
-    """Where an item was written, and for what a block holds, where it was called from."""
+    """Where a node was written, and for what a block holds, where it was called from (outermost first)."""
 
     path: Path
     calls: tuple[Path, ...] = ()
@@ -20,7 +20,7 @@ class Origin(NamedTuple):
 class LayerItem:
     """One layer. `layer` is None where its fields were wrong: its output is unknown then."""
 
-    origin: Origin
+    path: Path
     type: str
     layer: Layer | None
     name: str | None = None
@@ -31,7 +31,7 @@ class LayerItem:
 class ResidualItem:
     """`y = x + f(x)`; the shortcut is nothing, a projection where shapes differ, or layers."""
 
-    origin: Origin
+    path: Path
     body: tuple[Item, ...]
     shortcut: Literal["identity", "project"] | tuple[Item, ...] = "identity"
     name: str | None = None
@@ -43,7 +43,7 @@ class ResidualItem:
 class ParallelItem:
     """Several named paths from one tensor, merged."""
 
-    origin: Origin
+    path: Path
     paths: tuple[tuple[str, tuple[Item, ...]], ...]
     merge: Merge
     name: str | None = None
@@ -51,4 +51,44 @@ class ParallelItem:
     type: str = "parallel"
 
 
-Item: TypeAlias = LayerItem | ResidualItem | ParallelItem
+@dataclass(frozen=True, eq=False)
+class BlockItem:
+    """Layers as a scope of their own: a call of a block of the file, whose name is `type`, or a `block` in place.
+
+    `inputs` are the names that the call's sources have inside; without them the first layer reads the source.
+    """
+
+    path: Path
+    type: str
+    body: tuple[Item, ...]
+    inputs: tuple[str, ...] = ()
+    remat: bool = False
+    called: bool = False
+    name: str | None = None
+    sources: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RepeatItem:
+    """Layers several times over, each round with its own weights; `uniform` where the rounds are the same layers."""
+
+    path: Path
+    rounds: tuple[tuple[Item, ...], ...]
+    uniform: bool
+    name: str | None = None
+    sources: tuple[str, ...] | None = None
+    type: str = "repeat"
+
+
+@dataclass(frozen=True, eq=False)
+class ShareItem:
+    """The item called `target` once more: the same weights and statistics on another input."""
+
+    path: Path
+    target: str
+    name: str | None = None
+    sources: tuple[str, ...] | None = None
+    type: str = "share"
+
+
+Item: TypeAlias = LayerItem | ResidualItem | ParallelItem | BlockItem | RepeatItem | ShareItem

@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from netspec.components.base import describe
-from netspec.components.fields import NAME, parse_count
-from netspec.diagnostics import Diagnostic, Path, Problem, SpecError, in_order, suggest
+from netspec.components.fields import NAME
+from netspec.diagnostics import Diagnostic, Path, Problem, Severity, SpecError, in_order, suggest
 from netspec.source import Document, Plain, read_file
-from netspec.spec.families import FAMILIES, family_items
-from netspec.spec.items import Item, Origin
-from netspec.spec.layers import LayerReader
+from netspec.spec.blocks import REQUIRED, Block, read_blocks, uncalled
+from netspec.spec.inputs import InputReader
+from netspec.spec.items import Item
+from netspec.spec.layers import Frame, Shared
+from netspec.spec.model import ModelReader
 from netspec.spec.overrides import override
-from netspec.spec.reader import Reader, Skip
+from netspec.spec.reader import Reader, Skip, TooLarge
+from netspec.spec.scopes import ItemReader
 from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, Section, TrainSection
 from netspec.spec.variables import BROKEN, Variables
-from netspec.tensor import Dim, DType, TensorType, named
+from netspec.tensor import TensorType
 
 VERSION = 1
 SECTIONS: dict[str, type[Section]] = {
@@ -26,7 +29,7 @@ SECTIONS: dict[str, type[Section]] = {
     "export": ExportSection,
     "expect": ExpectSection,
 }
-KEYS = ("netspec", "name", "description", "vars", "dims", "input", "inputs", "model", *SECTIONS)
+KEYS = ("netspec", "name", "description", "vars", "dims", "input", "inputs", "blocks", "model", *SECTIONS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ class Spec:
     train: TrainSection | None = None
     export: ExportSection | None = None
     expect: ExpectSection | None = None
+    refused: frozenset[str] = frozenset()
+    """Names that were refused: what refers to them is not told again."""
 
     @property
     def folder(self) -> FilePath:
@@ -92,11 +97,13 @@ class _Loader:
     def spec(self) -> Spec | None:
         self._check_keys()
         variables = self._variables()
-        dims = self._dims(variables)
-        inputs = self._inputs(variables)
+        reading = InputReader(self.data, self.reader, variables)
+        inputs = reading.inputs()
         self._names_apart(variables, inputs)
         sections = {key: self._section(key, model, variables) for key, model in SECTIONS.items()}
-        items, outputs = self._model(variables, inputs or {})
+        blocks = read_blocks(self.data.get("blocks"), self.reader, KEYS)
+        layers = ItemReader(self.reader, variables, variables, Shared(blocks))
+        items, outputs = self._model(layers, inputs or {})
         name = self._name()
         if inputs is None or items is None:
             return None
@@ -109,9 +116,38 @@ class _Loader:
             items,
             outputs,
             variables,
-            dims,
+            reading.known,
             **sections,  # type: ignore[arg-type]
+            refused=frozenset(layers.shared.refused),
         )
+
+    def _model(
+        self, layers: ItemReader, inputs: Mapping[str, TensorType]
+    ) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
+        if "model" not in self.data:
+            return None, None
+        try:
+            found = ModelReader(layers, inputs).read(self.data["model"])
+            for block in uncalled(layers.shared.blocks):
+                self._uncalled(block, layers)
+        except TooLarge as stop:
+            self.reader.report("NS004", str(stop), stop.at)
+            return None, None
+        return found
+
+    def _uncalled(self, block: Block, layers: ItemReader) -> None:
+        """A block that nothing calls is told, and read all the same where its variables have values."""
+        help = f"add `- {block.name}: ...` to the layers, or remove it"
+        self.reader.report(
+            "NS310",
+            f"nothing calls the block `{block.name}`",
+            ("blocks", block.name),
+            key=True,
+            severity=Severity.warning,
+            help=help,
+        )
+        if REQUIRED not in block.variables.values():
+            layers.scope(block.name, None, Frame(None, None, ("blocks",), block.at))
 
     def _check_keys(self) -> None:
         report = self.reader.report
@@ -170,90 +206,6 @@ class _Loader:
                 variables[name] = BROKEN
         return variables
 
-    def _dims(self, variables: Variables) -> dict[str, DimSection]:
-        given = self.data.get("dims") or {}
-        if not isinstance(given, dict):
-            self.reader.report("NS204", f"`dims` takes names with what is known of them, found {describe(given)}", ("dims",))
-            return {}
-        found = {}
-        for name, value in given.items():
-            try:
-                dim = self.reader.validated(
-                    DimSection, self.reader.substituted(value, variables, ("dims", name)), ("dims", name)
-                )
-            except Skip:
-                continue
-            if dim is not None:
-                found[name] = dim
-        return found
-
-    def _inputs(self, variables: Variables) -> dict[str, TensorType] | None:
-        if "input" in self.data:
-            given: dict[str, Plain] = {"input": self.data["input"]}
-            at: Path = ()
-        elif isinstance(self.data.get("inputs"), dict):
-            given, at = self.data["inputs"], ("inputs",)  # type: ignore[assignment]
-        else:
-            if "inputs" in self.data:
-                self.reader.report(
-                    "NS204", f"`inputs` takes names with shapes, found {describe(self.data['inputs'])}", ("inputs",)
-                )
-            return None
-        found = {name: self._input(name, value, variables, (*at, name)) for name, value in given.items()}
-        kept = {name: tensor for name, tensor in found.items() if tensor is not None}
-        return kept if len(kept) == len(found) and found else None
-
-    def _input(self, name: str, value: Plain, variables: Variables, at: Path) -> TensorType | None:
-        if not NAME.match(name) or name == "above":
-            self.reader.report("NS210", f"an input cannot be called `{name}`", at, key=True)
-            return None
-        try:
-            value = self.reader.substituted(value, variables, at)
-        except Skip:
-            return None
-        fields = value if isinstance(value, dict) else {"shape": value}
-        for key in fields.keys() - {"shape", "dtype", "vocabulary"}:
-            help = suggest(key, ("shape", "dtype", "vocabulary"))
-            self.reader.report("NS203", f"unknown field `{key}` for an input", (*at, key), key=True, help=help)
-        shape_at = (*at, "shape") if isinstance(value, dict) else at
-        shape = self._shape(fields.get("shape"), shape_at)
-        vocabulary = self._dim(fields["vocabulary"], (*at, "vocabulary")) if "vocabulary" in fields else None
-        dtype = fields.get("dtype", "float32" if vocabulary is None else "int32")
-        if dtype not in ("float32", "int32"):
-            self.reader.report(
-                "NS205", f"an input cannot hold {describe(dtype)}", (*at, "dtype"), help="write `float32` or `int32`"
-            )
-            return None
-        if vocabulary is not None and dtype != "int32":
-            self.reader.report("NS213", "a `vocabulary` belongs to ids, which are `int32`", (*at, "dtype"))
-            return None
-        return None if shape is None else TensorType(shape, DType(dtype), vocabulary)
-
-    def _shape(self, value: Plain, at: Path) -> tuple[Dim, ...] | None:
-        if not isinstance(value, list):
-            message = "an input needs a shape" if value is None else f"expected a list of sizes, found {describe(value)}"
-            self.reader.report("NS204", message, at, help="for example [28, 28, 1], without the batch axis")
-            return None
-        if not 1 <= len(value) <= 4:
-            self.reader.report("NS402", f"an input has one to four axes, found {len(value)}", at)
-            return None
-        dims = [self._dim(size, (*at, index)) for index, size in enumerate(value)]
-        return None if any(dim is None for dim in dims) else tuple(dim for dim in dims if dim is not None)
-
-    def _dim(self, value: Plain, at: Path) -> Dim | None:
-        if isinstance(value, str) and NAME.match(value):
-            return named(value)
-        try:
-            count = parse_count(value)
-        except ValueError as error:
-            self.reader.report("NS205", str(error), at)
-            return None
-        if count is None:
-            self.reader.report("NS204", f"expected a size (a positive integer or a name), found {describe(value)}", at)
-        elif count < 1:
-            self.reader.report("NS205", f"a size is at least 1, found {count}", at)
-        return count if count is not None and count >= 1 else None
-
     def _names_apart(self, variables: Variables, inputs: Mapping[str, TensorType] | None) -> None:
         for name, tensor in (inputs or {}).items():
             for clash in sorted(tensor.names & variables.keys()):
@@ -270,66 +222,3 @@ class _Loader:
         except Skip:
             return None
         return self.reader.validated(model, {} if value is None else value, (key,))
-
-    def _model(
-        self, variables: Variables, inputs: Mapping[str, TensorType]
-    ) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
-        model = self.data.get("model")
-        if "model" not in self.data:
-            return None, None
-        if not isinstance(model, dict):
-            help = "write `model:` with `layers:`, `mlp:` or `cnn:` below it"
-            self.reader.report("NS204", f"`model` takes one kind of network, found {describe(model)}", ("model",), help=help)
-            return None, None
-        kinds = ["layers", *FAMILIES]
-        chosen = [key for key in model if key in kinds]
-        for key in model:
-            if key not in kinds and not (key == "outputs" and "layers" in model):
-                self.reader.report(
-                    "NS203", f"unknown kind of model `{key}`", ("model", key), key=True, help=suggest(key, kinds)
-                )
-        if len(chosen) != 1:
-            if chosen or all(key in kinds for key in model):
-                told = " and ".join(f"`{key}`" for key in chosen) or "none"
-                self.reader.report(
-                    "NS211",
-                    f"`model` holds exactly one kind of network, found {told}",
-                    ("model",),
-                    key=True,
-                    help=suggest("", kinds),
-                )
-            return None, None
-        kind = chosen[0]
-        if kind == "layers":
-            return self._layers(model["layers"], variables), self._outputs(model.get("outputs"))
-        return self._family(kind, model[kind], variables, inputs), None
-
-    def _layers(self, value: Plain, variables: Variables) -> tuple[Item, ...] | None:
-        items = LayerReader(self.reader, variables).items(value, ("model", "layers"))
-        if isinstance(value, list) and not value:
-            self.reader.report("NS202", "`layers` is empty", ("model", "layers"))
-        return items if isinstance(value, list) else None
-
-    def _outputs(self, value: Plain) -> tuple[str, ...] | None:
-        if value is None:
-            return None
-        if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-            self.reader.report("NS204", f"`outputs` takes a list of layer names, found {describe(value)}", ("model", "outputs"))
-            return None
-        return tuple(str(name) for name in value)
-
-    def _family(
-        self, kind: str, value: Plain, variables: Variables, inputs: Mapping[str, TensorType]
-    ) -> tuple[Item, ...] | None:
-        at = ("model", kind)
-        try:
-            family = self.reader.component(FAMILIES[kind], self.reader.substituted(value, variables, at), at)
-        except Skip:
-            return None
-        if family is None or not inputs:
-            return None
-        try:
-            return family_items(family, inputs, Origin(at))
-        except Problem as problem:
-            self.reader.problem(problem, at, key=True)
-            return None

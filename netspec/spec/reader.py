@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -25,6 +26,18 @@ class Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.diagnostics: list[Diagnostic] = []
+        self.calls: tuple[Path, ...] = ()
+        self._told: set[tuple[str, Path]] = set()
+
+    @contextmanager
+    def calling(self, at: Path) -> Iterator[None]:
+        """What is reported inside stands in a block that is used at a place; each mistake is told for its first use."""
+        before = self.calls
+        self.calls = (*before, at)
+        try:
+            yield
+        finally:
+            self.calls = before
 
     def report(
         self,
@@ -39,10 +52,22 @@ class Reader:
         labels: tuple[Label, ...] = (),
     ) -> None:
         """Note a problem with the value (or the key) at a place."""
+        if self.calls:
+            if (code, at) in self._told:
+                return
+            self._told.add((code, at))
+            labels = (*labels, *self._uses())
         problem = Problem(code, message, help=[help] if isinstance(help, str) and help else tuple(help), caption=caption)
         span = self.document.span(at, key=key)
         diagnostic = placed(problem, file=self.document.file, span=span, path=dotted(at))
         self.diagnostics.append(replace(diagnostic, severity=severity, labels=labels))
+
+    def _uses(self) -> Iterator[Label]:
+        """Where the block that is being looked into is used."""
+        for at in self.calls:
+            span = self.document.span(at, key=True)
+            if span is not None:
+                yield Label(span, "used here")
 
     def problem(self, problem: Problem, at: Path, *, key: bool = False) -> None:
         """Note what a component found, now that the place is known."""
@@ -141,6 +166,14 @@ class Reader:
 
 class Skip(Exception):
     """A part could not be read; what is wrong has been reported already."""
+
+
+class TooLarge(Exception):
+    """Expanding would go on beyond what a network can be: reading stops there."""
+
+    def __init__(self, at: Path, message: str) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def _expected(kind: str) -> str:

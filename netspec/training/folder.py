@@ -14,7 +14,7 @@ from typing import IO, Any
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program, build
-from netspec.source import Document, read_text
+from netspec.source import Document, read_own
 from netspec.spec import Spec, read_spec
 from netspec.spec.expand import expanded
 
@@ -55,7 +55,7 @@ class RunFolder:
         """The spec, its program with all dims bound, and the fitted preprocessing."""
         manifest = self.read_json("manifest.json")
         text = json.dumps(self.read_json("resolved.json"), indent=1)
-        spec, found = read_spec(read_text(text, str(self.path / "resolved.json")), {})
+        spec, found = read_spec(read_own(text, str(self.path / "resolved.json")), {})
         program, more = build(spec) if spec else (None, ())
         if spec is None or program is None:
             raise SpecError((*found, *more))

@@ -287,7 +287,8 @@ class Pad(Layer):
     type = "pad"
     short = "amounts"
     lengths = "refuses"
-    amounts: Amounts = Field(description="One number for every side, or a [before, after] pair for each spatial axis.")
+    amounts: Amounts = Field(0, description="One number for every side, or a [before, after] pair for each spatial axis.")
+    channels: Amounts = Field(0, description="Channels added, before and behind: one number, or a [before, after] pair.")
     mode: Literal["constant", "reflect", "edge"] = Field("constant", description="What the border holds.")
     value: Float = Field(0.0, description="The constant, for `mode: constant`.")
 
@@ -299,12 +300,17 @@ class Pad(Layer):
         for size, pair in zip(x.shape, pads, strict=False):
             if self.mode == "reflect" and isinstance(size, int) and max(pair) >= size:
                 raise Problem("NS403", f"`reflect` needs a border smaller than the axis of {size} in {x}", field="amounts")
-        return TensorType((*(size + sum(pair) for size, pair in zip(x.shape, pads, strict=False)), x.shape[-1]), x.dtype)
+        channels = x.shape[-1] + sum(self._channels())
+        return TensorType((*(size + sum(pair) for size, pair in zip(x.shape, pads, strict=False)), channels), x.dtype)
+
+    def _channels(self) -> tuple[int, int]:
+        (pair,) = explicit_pads(self, self.channels, 1) or ((0, 0),)
+        return pair
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         import jax.numpy as jnp
 
-        widths = ((0, 0), *self._pads(inputs[0]), (0, 0))
+        widths = ((0, 0), *self._pads(inputs[0]), self._channels())
         options: dict[str, Any] = {"constant_values": self.value} if self.mode == "constant" else {}
         mode = self.mode
         return lambda x: jnp.pad(x, widths, mode=mode, **options)
@@ -313,7 +319,7 @@ class Pad(Layer):
         x = inputs[0]
         pads = self._pads(x.type)
         begins, ends = [0] * (x.type.rank + 1), [0] * (x.type.rank + 1)
-        for axis, (before, after) in enumerate(pads, start=1):
+        for axis, (before, after) in enumerate((*pads, self._channels()), start=1):
             begins[g.axis(x, axis)], ends[g.axis(x, axis)] = before, after
         # ONNX Runtime merges a Pad of exactly zero into a MaxPool behind it, where padding means minus
         # infinity: the smallest normal float32 keeps the two apart.

@@ -1,29 +1,18 @@
-"""From text to plain data with a span for every node: the first stage.
+"""YAML 1.2 (core schema) from libyaml's events, with a span for every node.
 
-YAML 1.2 (core schema) and JSON are one language. The events of libyaml are bounded before anything
-is built from them, so a hostile file costs no more than it weighs.
+Events are bounded before anything is built from them, so a hostile file costs no more than it weighs.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path as FilePath
-from typing import NamedTuple, Protocol, TypeAlias, cast
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, cast
 
 import yaml
 
 from netspec.diagnostics import Diagnostic, Path, Span, SpecError
-
-Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
-
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 64
-MAX_NODES = 100_000
-MAX_SCALAR = 64 << 10
+from netspec.source.document import MAX_DEPTH, MAX_NODES, MAX_SCALAR, Document, Plain, Spans, refused
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -37,161 +26,11 @@ _CONSTANTS: dict[str, bool | float | None] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Document:
-    """A file as data: `data` is plain, `key_spans` and `value_spans` say where each node stands."""
-
-    file: str
-    text: str
-    data: Plain
-    is_json: bool = False
-    _spans: Callable[[], Spans] = field(default=lambda: Spans(), repr=False)
-
-    @cached_property
-    def spans(self) -> Spans:
-        """Positions of all nodes; for JSON they are read only when something is to be reported."""
-        return self._spans()
-
-    def span(self, path: Path, *, key: bool = False) -> Span | None:
-        """Where the value (or the key) at `path` stands; the nearest holder's place if it has none."""
-        while path:
-            if key and path in self.spans.keys:
-                return self.spans.keys[path]
-            if path in self.spans.values:
-                return self.spans.values[path]
-            path = path[:-1]
-        return self.spans.values.get(())
-
-    def line(self, number: int) -> str:
-        """The text of a 1-based line, '' past the end."""
-        lines = self._lines
-        return lines[number - 1] if 0 < number <= len(lines) else ""
-
-    @cached_property
-    def _lines(self) -> list[str]:
-        return re.split(r"\r\n|\n|\r", self.text)
-
-
-@dataclass(eq=False)
-class Spans:
-    """Positions by path, of keys and of values."""
-
-    keys: dict[Path, Span] = field(default_factory=dict)
-    values: dict[Path, Span] = field(default_factory=dict)
-
-
-def read_file(path: FilePath) -> Document:
-    """Read a spec file. Raises SpecError (NS001, NS002, NS005 and the syntax codes)."""
-    file = str(path)
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or "cannot be opened"
-        raise SpecError(Diagnostic("NS001", f"cannot read `{file}`: {reason.lower()}", file=file, exit_code=2)) from None
-    return read_bytes(raw, file)
-
-
-def read_bytes(raw: bytes, file: str) -> Document:
-    """Read a spec from bytes; `file` is what diagnostics call it."""
-    if len(raw) > MAX_BYTES:
-        raise _refused("NS002", f"file is larger than {MAX_BYTES} bytes", file, Span(1, 1, 1, 1))
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise _refused("NS005", f"line {line} is not UTF-8", file, Span(line, 1, line, 1), "save the file as UTF-8") from None
-    return read_text(text, file)
-
-
-def read_text(text: str, file: str = "<text>") -> Document:
-    """Read a spec from text. Raises SpecError with every syntax problem found."""
-    if file.endswith(".json") or (text.lstrip()[:1] == "{" and _looks_like_json(text)):
-        return _read_json(text, file)
-    builder = _Builder(text, file)
+def read_yaml(text: str, file: str) -> Document:
+    """A YAML text as a document. Raises SpecError with every syntax problem found."""
+    builder = Builder(text, file)
     data = builder.build()
     return Document(file, text, data, False, lambda: builder.spans)
-
-
-def _looks_like_json(text: str) -> bool:
-    """Flow YAML also starts with a brace; JSON goes on with a double quote or ends at once."""
-    return text.lstrip()[1:].lstrip()[:1] in ('"', "}")
-
-
-def _refused(code: str, message: str, file: str, span: Span, *help: str) -> SpecError:
-    return SpecError(Diagnostic(code, message, file=file, span=span, help=help))
-
-
-def _read_json(text: str, file: str) -> Document:
-    """JSON by the standard library; libyaml gives the spans, and only when something is to be reported."""
-    found: list[Diagnostic] = []
-    try:
-        data: Plain = json.loads(
-            text, object_pairs_hook=lambda pairs: _object(pairs, file, found), parse_constant=_refuse_constant
-        )
-    except json.JSONDecodeError as error:
-        span = Span(error.lineno, error.colno, error.lineno, error.colno + 1)
-        raise _refused("NS101", f"this is not JSON: {error.msg.lower()}", file, span) from None
-    except RecursionError:
-        raise _refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, Span(1, 1, 1, 1)) from None
-    except ValueError as error:
-        raise _refused("NS101", f"this is not JSON: {error}", file, Span(1, 1, 1, 1)) from None
-    _check_limits(data, file)
-    if found:
-        raise SpecError(_with_places(found, text, file))
-    return Document(file, text, data, True, lambda: _json_spans(text, file))
-
-
-def _object(pairs: list[tuple[str, Plain]], file: str, found: list[Diagnostic]) -> dict[str, Plain]:
-    """A mapping; keys that stand twice are noted."""
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
-        message = f"`{twice}` stands twice in one mapping"
-        found.append(Diagnostic("NS102", message, file=file, span=Span(1, 1, 1, 1), help=("keep one of the two",)))
-    return data
-
-
-def _refuse_constant(name: str) -> Plain:
-    raise ValueError(f"`{name}` is not a number of JSON")
-
-
-def _check_limits(data: Plain, file: str) -> None:
-    """The same bounds as for YAML. Raises SpecError NS002, NS003, NS004."""
-    waiting: list[tuple[Plain, int]] = [(data, 0)]
-    nodes = 0
-    while waiting:
-        value, depth = waiting.pop()
-        nodes += 1
-        if nodes > MAX_NODES:
-            raise _refused("NS004", f"more than {MAX_NODES} values", file, Span(1, 1, 1, 1))
-        if depth > MAX_DEPTH:
-            raise _refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, Span(1, 1, 1, 1))
-        if isinstance(value, str) and len(value) > MAX_SCALAR:
-            raise _refused("NS002", f"a text longer than {MAX_SCALAR} characters", file, Span(1, 1, 1, 1))
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        waiting.extend((item, depth + 1) for item in inner)
-
-
-def _json_spans(text: str, file: str) -> Spans:
-    """Positions by libyaml, to whom surrogate pairs are strange: same-length stand-ins keep the columns."""
-    builder = _Builder(re.sub(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", "\\\\u0041", text), file)
-    try:
-        builder.build()
-    except SpecError:
-        builder.spans.values.setdefault((), Span(1, 1, 1, 1))
-    return builder.spans
-
-
-def _with_places(found: list[Diagnostic], text: str, file: str) -> list[Diagnostic]:
-    """Duplicate keys with the places that the event pass finds."""
-    builder = _Builder(text, file)
-    try:
-        builder.build()
-    except SpecError as error:
-        placed = [d for d in error.diagnostics if d.code == "NS102"]
-        return placed or found
-    return found
 
 
 class _Mark(Protocol):
@@ -216,7 +55,7 @@ class _Anchored(NamedTuple):
     nodes: int
 
 
-class _Builder:
+class Builder:
     """Builds plain data from libyaml's events, noting a span for every key and value."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -258,9 +97,9 @@ class _Builder:
     def _node(self, event: _Event, events: Iterator[_Event], path: Path, depth: int) -> Plain:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise _refused("NS004", f"more than {MAX_NODES} values", self.file, _span(event))
+            raise refused("NS004", f"more than {MAX_NODES} values", self.file, _span(event))
         if depth > MAX_DEPTH:
-            raise _refused("NS003", f"nested deeper than {MAX_DEPTH} levels", self.file, _span(event))
+            raise refused("NS003", f"nested deeper than {MAX_DEPTH} levels", self.file, _span(event))
         if _is(event, yaml.AliasEvent):
             return self._alias(event, path)
         if event.tag is not None and event.tag != "!":
@@ -289,7 +128,7 @@ class _Builder:
 
     def _scalar(self, event: _Event) -> Plain:
         if len(event.value) > MAX_SCALAR:
-            raise _refused("NS002", f"a text longer than {MAX_SCALAR} characters", self.file, _span(event))
+            raise refused("NS002", f"a text longer than {MAX_SCALAR} characters", self.file, _span(event))
         return event.value if event.style else resolve(event.value)
 
     def _sequence(self, start: _Event, events: Iterator[_Event], path: Path, depth: int) -> list[Plain]:

@@ -1,0 +1,66 @@
+"""A file as data: what a spec says, and where each of its nodes stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from netspec.diagnostics import Diagnostic, Path, Span, SpecError
+
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+MAX_NODES = 100_000
+MAX_SCALAR = 64 << 10
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A file as data: `data` is plain, `key_spans` and `value_spans` say where each node stands."""
+
+    file: str
+    text: str
+    data: Plain
+    is_json: bool = False
+    _spans: Callable[[], Spans] = field(default=lambda: Spans(), repr=False)
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Positions of all nodes; for JSON they are read only when something is to be reported."""
+        return self._spans()
+
+    def span(self, path: Path, *, key: bool = False) -> Span | None:
+        """Where the value (or the key) at `path` stands; the nearest holder's place if it has none."""
+        while path:
+            if key and path in self.spans.keys:
+                return self.spans.keys[path]
+            if path in self.spans.values:
+                return self.spans.values[path]
+            path = path[:-1]
+        return self.spans.values.get(())
+
+    def line(self, number: int) -> str:
+        """The text of a 1-based line, '' past the end."""
+        lines = self._lines
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return re.split(r"\r\n|\n|\r", self.text)
+
+
+@dataclass(eq=False)
+class Spans:
+    """Positions by path, of keys and of values."""
+
+    keys: dict[Path, Span] = field(default_factory=dict)
+    values: dict[Path, Span] = field(default_factory=dict)
+
+
+def refused(code: str, message: str, file: str, span: Span, *help: str) -> SpecError:
+    """The error of a text that is not even read to its end."""
+    return SpecError(Diagnostic(code, message, file=file, span=span, help=help))
