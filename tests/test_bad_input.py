@@ -71,7 +71,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "text as numbers": (changed("data.inputs", {"input": ["a", "colour"]}), "NS513", "data.inputs"),
     "a scale for text": (changed("data.preprocess", {"label": "standardize"}), "NS513", "data.preprocess"),
     "too many classes": (changed("model", {"mlp": {"output": 2}}), "NS506", "data.target"),
-    "text for a regression": (changed("train.loss", "mean_squared_error"), "NS505", "data.target"),
+    "text for a regression": (
+        changed("train", {"loss": "mean_squared_error", "optimizer": {"adam": 0.01}}),
+        "NS505",
+        "data.target",
+    ),
     "another width": (changed("input", [3]), "NS507", "input"),
     "a key that names nothing": (changed("data.preprocess", {"number": "standardize"}), "NS512", "data.preprocess"),
     "no data": (changed("data", None), "NS510", "data"),

@@ -109,11 +109,11 @@ def _answer(prefix: str, value: Any, plan: OutputPlan) -> dict[str, Any]:
     if classes is None or value.ndim != 1:
         flat = value.tolist()
         return {f"{prefix}output": flat[0] if value.shape == (1,) else flat}
+    margins = plan.kind == "margins"
     if value.shape == (1,):
-        chance = float(value[0])
-        return {
-            f"{prefix}label": classes[int(chance >= 0.5)] if len(classes) == 2 else str(chance),
-            f"{prefix}probability": chance,
-        }
-    chances = {f"{prefix}p_{label}": round(float(chance), 6) for label, chance in zip(classes, value, strict=True)}
+        score = float(value[0])
+        label = classes[int(score >= plan.cut)] if len(classes) == 2 else str(score)
+        return {f"{prefix}label": label, f"{prefix}{'margin' if margins else 'probability'}": score}
+    sign = "margin" if margins else "p"
+    chances = {f"{prefix}{sign}_{label}": round(float(chance), 6) for label, chance in zip(classes, value, strict=True)}
     return {f"{prefix}label": classes[int(value.argmax())], **chances}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,11 +61,11 @@ def train(
                 watcher=display,
             )
     except Interrupted as stop:
-        sys.stderr.write(f"stopped by {stop}; the state is saved: go on with `netspec train {spec} --resume`\n")
+        sys.stderr.write(f"stopped by {stop}; the state is saved: go on with `{_again(spec, run, set_)}`\n")
         raise typer.Exit(stop.exit_code) from None
     if outcome.ended == "paused":
         display.line(f"paused after epoch {outcome.progress.epoch}: {folder.path}")
-        display.line(f"go on with `netspec train {spec} --resume --run {folder.path}`")
+        display.line(f"go on with `{_again(spec, folder.path, set_)}`")
         return
     from netspec.report.finish import finish
 
@@ -72,6 +73,12 @@ def train(
     if broken:
         print_diagnostics(broken, stream=sys.stderr)
         raise typer.Exit(1)
+
+
+def _again(spec: Path, run: Path | None, set_: list[str] | None) -> str:
+    """The command that goes on with a run."""
+    words = ["netspec", "train", str(spec), "--resume", *(["--run", str(run)] if run else [])]
+    return shlex.join([*words, *(word for setting in set_ or [] for word in ("--set", setting))])
 
 
 def _warn(checked: object, program: object) -> None:

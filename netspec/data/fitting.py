@@ -11,7 +11,7 @@ import numpy as np
 from netspec.components.objectives import Loss
 from netspec.components.sources.base import Column, Kind, Table
 from netspec.components.transforms.base import Array, Transform
-from netspec.components.transforms.categories import Label
+from netspec.components.transforms.categories import Label, OneHot
 from netspec.components.transforms.pipeline import (
     ColumnPipe,
     Fitted,
@@ -46,6 +46,8 @@ class Fitter:
             values = (
                 self._shaped(column, raw[column], declared, len(names)) if raw[column].kind == "array" else raw[column].values
             )
+            if raw[column].kind == "number":
+                values = self._as_read(column, values, transforms, at)
             pipe, kind = self._fit_column(column, raw[column].kind, values, transforms, at)
             columns.append(pipe)
             if kind == "category":
@@ -77,6 +79,14 @@ class Fitter:
         wide = values.astype(np.float64) if kind == "number" else values
         steps, after = self.place.at(at, lambda: fit(transforms, wide, self.train, kind, f"the column `{column}`"))
         return ColumnPipe(column, kind, steps), after
+
+    def _as_read(self, column: str, values: Array, transforms: tuple[Transform, ...], at: Path) -> Array:
+        """An input's numbers as an exported graph reads them, in float32. Raises NS513 where categories would fall together."""
+        single = values.astype(np.float32)
+        if any(isinstance(step, OneHot) for step in transforms) and len(np.unique(single)) != len(np.unique(values)):
+            message = f"the numbers of `{column}` are too large to be told apart as categories in float32"
+            raise self.place.problem("NS513", message, at, "store them as text")
+        return single
 
     def _transforms(self, key: str) -> tuple[Transform, ...]:
         return self.preprocess.get(key, ())

@@ -10,14 +10,16 @@ import numpy as np
 
 from netspec.components.sources.base import Column, Reading
 from netspec.components.transforms.base import Array
-from netspec.components.transforms.pipeline import Preprocess
+from netspec.components.transforms.pipeline import InputPipe, Preprocess
 from netspec.data.columns import check_keys, input_columns, target_columns
 from netspec.data.fitting import Fitter, place_of_inputs
 from netspec.data.parts import data_hash, divide, of_kind
 from netspec.data.paths import Roots
 from netspec.data.place import Place
 from netspec.data.split import Rows
+from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.ir import Program
+from netspec.graph.lengths import wrong_lengths
 from netspec.spec.load import Spec
 
 
@@ -65,6 +67,8 @@ def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, in
         {name: fitter.input_pipe(name, names) for name, names in columns.items()},
         {output: fitter.target_pipe(output, column, first) for output, column in targets.items()},
     )
+    if wrong := wrong_lengths(spec, bound):
+        raise SpecError(wrong)
     parts = {part: _part(place, part, preprocess, raw, found) for part, found in rows.items()}
     return Dataset(parts, preprocess, bound, data_hash(raw, rows))
 
@@ -107,7 +111,28 @@ def _part(place: Place, part: str, preprocess: Preprocess, raw: Mapping[str, Col
         for name, pipe in preprocess.targets.items()
     }
     for name, array in inputs.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            message = f"the {part} part of `{name}` has values that are not finite"
-            raise place.problem("NS503", message, place_of_inputs(place, name))
+        place.at(
+            place_of_inputs(place, name), partial(check_input, preprocess.inputs[name], array, f"the {part} part of `{name}`")
+        )
     return Part(inputs, targets, taken)
+
+
+def check_input(pipe: InputPipe, array: Array, what: str) -> None:
+    """Raises Problem NS503 for prepared values that are not finite, NS514 for ids beyond the vocabulary."""
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise Problem("NS503", f"{what} has values that are not finite", help="add `impute` to its `preprocess` steps")
+        return
+    size = pipe.type.vocabulary
+    if isinstance(size, int) and array.size and not (array.min() >= 0 and array.max() < size):
+        wrong = int(array.min()) if array.min() < 0 else int(array.max())
+        raise Problem("NS514", f"{what} has the id {wrong}, but `vocabulary: {size}` has ids from 0 to {size - 1}")
+
+
+def refuse_unusable(columns: Mapping[str, Array], preprocess: Preprocess) -> None:
+    """Raises SpecError where rows that somebody asks about cannot be prepared (NS503, NS514)."""
+    for name, pipe in preprocess.inputs.items():
+        try:
+            check_input(pipe, pipe.numpy(columns), f"`{name}`")
+        except Problem as problem:
+            raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help)) from None

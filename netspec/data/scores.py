@@ -9,6 +9,7 @@ import numpy as np
 
 from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
+from netspec.graph.figures import figure, metrics_by_output
 from netspec.graph.ir import Graph
 from netspec.graph.outputs import OutputPlan
 
@@ -21,16 +22,20 @@ class Scorer:
     Outputs come in readable form: probabilities, or numbers in the target's own units.
     """
 
-    def __init__(self, graph: Graph, metrics: Sequence[Metric], preprocess: Preprocess) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        losses: Mapping[str, Loss],
+        metrics: Sequence[Metric],
+        plans: Mapping[str, OutputPlan],
+        preprocess: Preprocess,
+    ) -> None:
         self.targets = {name: pipe for name, pipe in preprocess.targets.items() if name in graph.outputs}
         self.several = len(graph.outputs) > 1
-        self.tallies = {(output, m.type): m.start() for output in self.targets for m in metrics if self._fits(m, output)}
-
-    def _fits(self, metric: Metric, output: str) -> bool:
-        if metric.needs != "classes":
-            return True
-        # A single output without named classes is a step neuron's or the like: 0 and 1 are classes too.
-        return self.targets[output].classes is not None or len(self.targets) == 1
+        chosen = metrics_by_output(graph, losses, metrics)
+        self.tallies = {
+            (output, metric): metric.start(plans[output].cut) for output in self.targets for metric in chosen.get(output, ())
+        }
 
     def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array]) -> None:
         """Take in a batch of readable outputs and prepared targets."""
@@ -41,8 +46,7 @@ class Scorer:
         """Every metric under its full name."""
         several = self.several
         return {
-            f"{part}_{output}_{metric}" if several else f"{part}_{metric}": tally.result()
-            for (output, metric), tally in self.tallies.items()
+            figure(part, output, metric, several=several): tally.result() for (output, metric), tally in self.tallies.items()
         }
 
 
@@ -53,7 +57,9 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
         loss, pipe = losses.get(name), preprocess.targets.get(name)
         classes = pipe.classes if pipe else None
         final = graph.node[port.node].op.type if port.node in graph.node else ""
-        if loss is None or not loss.link:
+        if loss is not None and loss.type == "hinge":
+            plans[name] = OutputPlan("margins", "sigmoid" if graph.type_of(port).shape[-1] == 1 else "softmax", classes)
+        elif loss is None or not loss.link:
             steps = pipe.steps if pipe and classes is None else ()
             plans[name] = OutputPlan("numbers", "", classes, steps)
         elif final not in loss.link:

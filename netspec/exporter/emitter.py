@@ -154,9 +154,19 @@ class OnnxEmitter:
 
     def weight(self, name: str, array: Array) -> EmittedValue:
         full = f"{self.weight_scope}/{name}"
+        values = np.asarray(array)
+        # A shared layer may need its weights in two forms: one for each layout that it reads.
+        number = 1
+        while full in self.initializers and not self._holds(full, values):
+            number += 1
+            full = f"{self.weight_scope}/{name}_{number}"
         if full not in self.initializers:
-            self._initializer(full, np.asarray(array))
+            self._initializer(full, values)
         return EmittedValue(self.initializers[full], TensorType(array.shape))
+
+    def _holds(self, name: str, values: Array) -> bool:
+        held = self.initializers[name].const_value
+        return held is not None and np.array_equal(held.numpy(), values)
 
     def channels_first(self, x: AnyValue) -> EmittedValue:
         own = _own(x)

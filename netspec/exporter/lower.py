@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess
+from netspec.diagnostics import Problem, suggest
 from netspec.emit import Flattened
 from netspec.emit import Value as AnyValue
 from netspec.exporter import opset as opsets
@@ -68,6 +69,7 @@ class _Lowering:
         self.g = OnnxEmitter(section.opset)
         self.inputs: list[EmittedValue] = []
         self.described: dict[str, dict[str, Any]] = {}
+        self.columns: dict[str, EmittedValue] = {}
 
     def run(self, name: str) -> Lowered:
         values: dict[Port, EmittedValue] = {}
@@ -90,8 +92,7 @@ class _Lowering:
         return {name.removeprefix(prefix) for name in self.weights if name.startswith(prefix)}
 
     def _batch(self) -> str | int:
-        dynamic = self.section.dynamic
-        return "batch" if dynamic is None or "batch" in dynamic else 1
+        return "batch" if free_batch(self.section) else 1
 
     def _add_input(
         self, name: str, type: TensorType, shape: list[Any], dtype: ir.DataType, layout: Any = "channels_last"
@@ -106,16 +107,21 @@ class _Lowering:
         if pipe is None:
             return self._tensor_input(name, type, DTYPES[type.dtype], {"columns": None})
         if pipe.is_array:
-            raw = self._tensor_input(
-                name, type, DTYPES[self.raw_dtypes.get(name, DType.float32)], {"columns": [pipe.columns[0].name]}
-            )
+            about = {"columns": [pipe.columns[0].name]}
+            if type.dtype is DType.int32 and not (pipe.columns[0].steps or pipe.steps):
+                return self._tensor_input(name, type, DTYPES[DType.int32], about)
+            raw = self._tensor_input(name, type, DTYPES[self.raw_dtypes.get(name, DType.float32)], about)
             x = raw if raw.numpy_dtype == np.float32 else self.g.op("Cast", [raw], to=1)
-            return self._steps((*pipe.columns[0].steps, *pipe.steps), x)
+            return self._typed(self._steps((*pipe.columns[0].steps, *pipe.steps), x), type)
         joined = self._matrix(name, type, pipe) if pipe.raw_is_matrix else self._columns(name, type, pipe)
         wide = self._steps(pipe.steps, joined)
-        single = self.g.op("Cast", [wide], to=1)
+        single = self.g.op("Cast", [wide], to=6 if type.dtype is DType.int32 else 1)  # TensorProto.INT32, FLOAT
         shape = self.g.shape_of(type.shape)
         return single if type.rank == 1 else self.g.op("Reshape", [single, shape])
+
+    def _typed(self, x: EmittedValue, type: TensorType) -> EmittedValue:
+        """A float as what the network reads."""
+        return self.g.op("Cast", [x], to=6) if type.dtype is DType.int32 else x  # 6 is TensorProto.INT32
 
     def _tensor_input(self, name: str, type: TensorType, dtype: ir.DataType, about: dict[str, Any]) -> EmittedValue:
         shape = [axis_name(dim) for dim in type.shape]
@@ -147,15 +153,25 @@ class _Lowering:
         parts: list[AnyValue] = []
         for column in pipe.columns:
             dtype = ir.DataType.STRING if column.is_text else ir.DataType.FLOAT
-            raw = self._add_input(column.name, TensorType((1,)), [1], dtype)
-            self.described[column.name] = {"columns": [column.name], "input": name}
             self.g.scope = column.name
+            raw = self._raw_column(column, name, dtype)
             x = raw if column.is_text else self.g.op("Cast", [raw], to=11)
             y = self._steps(column.steps, x)
             widens = any(step.transform.width(step.state) is not None for step in column.steps)
             parts.append(self.g.op("Flatten", [y], axis=1) if widens else y)
         self.g.scope = name
         return parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=1, type=type)  # type: ignore[return-value]
+
+    def _raw_column(self, column: ColumnPipe, input: str, dtype: ir.DataType) -> EmittedValue:
+        """A column's raw input [batch, 1]; one that several inputs read is one input of the graph."""
+        if column.name in self.columns:
+            return self.columns[column.name]
+        name = column.name
+        while name in self.graph.outputs or name in self.described or name in self.graph.inputs:
+            name += "_column"
+        self.described[name] = {"columns": [column.name], "input": input}
+        self.columns[column.name] = self._add_input(name, TensorType((1,)), [1], dtype)
+        return self.columns[column.name]
 
     def _vectorised(self, wide: EmittedValue, columns: tuple[ColumnPipe, ...]) -> EmittedValue:
         """The same steps for every column are one step on the whole matrix."""
@@ -195,6 +211,9 @@ class _Lowering:
         elif plan.kind == "logits":
             value = self.g.op("Softmax", [value], axis=-1) if plan.link == "softmax" else self.g.op("Sigmoid", [value])
         if wanted == "probabilities":
+            if plan.kind == "margins":
+                help = "write `outputs: labels`, or train with `cross_entropy`"
+                raise Problem("NS602", "a network trained by `hinge` gives margins, not probabilities", help=help)
             return value, OutputPlan("probabilities", plan.link, plan.classes)
         return self._labels(value, plan), OutputPlan("labels", plan.link, plan.classes)
 
@@ -203,7 +222,9 @@ class _Lowering:
         if plan.link == "softmax":
             ids = self.g.op("ArgMax", [value], axis=-1, keepdims=0)
         else:
-            ids = self.g.op("Cast", [self.g.op("GreaterOrEqual", [value, self.g.constant(0.5)])], to=7)  # TensorProto.INT64
+            ids = self.g.op(
+                "Cast", [self.g.op("GreaterOrEqual", [value, self.g.constant(plan.cut)])], to=7
+            )  # TensorProto.INT64
         if plan.classes is None:
             return ids
         return self.g.op(
@@ -242,6 +263,26 @@ class _Lowering:
             name=name,
         )
         return ir.Model(graph, ir_version=opsets.ir_version(self.g.opset), producer_name="netspec")
+
+
+def free_batch(section: ExportSection) -> bool:
+    """Whether the file takes any number of rows, or one at a time."""
+    return section.dynamic is None or "batch" in section.dynamic
+
+
+def check_dynamic(section: ExportSection, graph: Graph) -> None:
+    """Raises Problem where `dynamic` names what is no free axis, or leaves one out that no length was given."""
+    if section.dynamic is None:
+        return
+    known = {"batch", *graph.names}
+    for name in section.dynamic:
+        if name not in known:
+            raise Problem(
+                "NS303", f"`dynamic` names `{name}`, which is no free axis", help=suggest(name, known), field="dynamic"
+            )
+    for name in sorted(graph.names - set(section.dynamic)):
+        help = f"train with `--dim {name}=N`, or add `{name}` to `dynamic`"
+        raise Problem("NS602", f"`dynamic` leaves out `{name}`, which has no length", help=help, field="dynamic")
 
 
 def _reaching(nodes: list[ir.Node], outputs: list[ir.Value]) -> list[ir.Node]:

@@ -10,6 +10,7 @@ from netspec.components.sources.images import Idx, Images
 from netspec.components.sources.tabular import Csv, Sklearn
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.costs import training_memory
+from netspec.graph.figures import figures, fits
 from netspec.graph.ir import Graph, Program
 from netspec.graph.objective import losses_by_output
 from netspec.graph.way import way_to
@@ -65,7 +66,24 @@ class _Checker:
                 self._acts_on_last_axis(output, type, loss.type)
                 continue
             self._guarded(partial(loss.check, type), at)
+        self._metrics()
         self._monitor()
+
+    def _metrics(self) -> None:
+        """Metrics that judge some output, each listed once."""
+        assert self.spec.train is not None
+        losses = losses_by_output(self.spec, self.graph)
+        seen: set[str] = set()
+        for index, metric in enumerate(self.spec.train.metrics):
+            at: Path = ("train", "metrics", index)
+            if metric.label in seen:
+                self.reader.report("NS304", f"`{metric.label}` is listed twice", at, help="remove one of the two")
+            seen.add(metric.label)
+            if losses and not any(fits(metric, self.graph, name, loss) for name, loss in losses.items()):
+                told = ", ".join(sorted({loss.type for loss in losses.values()}))
+                other = "rmse, mae, r2" if metric.needs == "classes" else "accuracy, f1, roc_auc"
+                message = f"`{metric.type}` judges {metric.needs}, but `loss: {told}` trains something else"
+                self.reader.report("NS515", message, at, help=f"metrics that fit are {other}")
 
     def _scalar_target(self) -> bool:
         return self.spec.data is not None and isinstance(self.spec.data.source, SCALAR_TARGETS)
@@ -119,16 +137,14 @@ class _Checker:
 
     def _metric_names(self, part: str) -> list[str]:
         assert self.spec.train is not None
-        metrics = [metric.type for metric in self.spec.train.metrics]
-        if len(self.graph.outputs) == 1:
-            return [f"{part}_{metric}" for metric in metrics]
-        return [f"{part}_{output}_{metric}" for output in self.graph.outputs for metric in metrics]
+        return figures(self.graph, losses_by_output(self.spec, self.graph), self.spec.train.metrics, part)
 
     def data(self) -> None:
         """Inputs and targets by name, and augmentations that fit the input."""
         data = self.spec.data
         if data is None:
             return
+        self._targets()
         for name in (data.inputs or {}).keys() - self.graph.inputs.keys():
             self.reader.report(
                 "NS303",
@@ -140,6 +156,18 @@ class _Checker:
         first = next(iter(self.graph.inputs.values()))
         for index, augment in enumerate(data.augment):
             self._guarded(partial(augment.check, first), ("data", "augment", index))
+
+    def _targets(self) -> None:
+        """With targets by output, every output that has a loss has one."""
+        data = self.spec.data
+        if data is None or not isinstance(data.target, Mapping):
+            return
+        for name in data.target.keys() - self.graph.outputs.keys():
+            help = suggest(name, self.graph.outputs)
+            self.reader.report("NS303", f"the model has no output `{name}`", ("data", "target", name), key=True, help=help)
+        for name in losses_by_output(self.spec, self.graph).keys() - data.target.keys():
+            help = f"write `target: {{{name}: COLUMN}}`, or remove its loss"
+            self.reader.report("NS202", f"the output `{name}` has a loss, but no target", ("data", "target"), help=help)
 
     def promises(self) -> None:
         """`expect`, as far as shapes alone can tell."""

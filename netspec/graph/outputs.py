@@ -7,21 +7,27 @@ from typing import Any, Literal
 
 from netspec.components.transforms.pipeline import Fitted
 
-OutputKind = Literal["numbers", "logits", "log_probabilities", "probabilities", "labels"]
+OutputKind = Literal["numbers", "margins", "logits", "log_probabilities", "probabilities", "labels"]
 
 
 @dataclass(frozen=True)
 class OutputPlan:
     """What an output is, and the names of its classes.
 
-    `link` turns logits into probabilities (`softmax`, `sigmoid`); `inverse` are the target's steps
-    that lead from the network's numbers back to the target's own units.
+    `link` turns logits into probabilities: `softmax` where the largest wins, `sigmoid` where each output
+    decides for itself; margins (of the hinge loss) are told apart in the same two ways, at zero.
+    `inverse` are the target's steps that lead from the network's numbers back to the target's own units.
     """
 
     kind: OutputKind = "numbers"
     link: str = ""
     classes: tuple[str, ...] | None = None
     inverse: tuple[Fitted, ...] = ()
+
+    @property
+    def cut(self) -> float:
+        """Where a single output, once it is readable, turns from the first class to the second."""
+        return 0.0 if self.kind == "margins" else 0.5
 
     def json(self) -> dict[str, Any]:
         """Plain data, for a file's metadata; what is undone in the graph is not told."""

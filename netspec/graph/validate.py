@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netspec.diagnostics import Diagnostic, Problem, Severity, SpecError, in_order, placed
 from netspec.graph import Program, build
 from netspec.graph.checks import check
+from netspec.graph.lengths import at_the_shortest, wrong_lengths
 from netspec.source import Document, Plain
 from netspec.spec import Spec, read_spec
 
@@ -37,6 +38,7 @@ def checked(
     found = (*found, *shaped)
     if program is not None and not any(d.severity is Severity.error for d in found):
         try:
+            found = (*found, *wrong_lengths(spec, lengths or {}), *at_the_shortest(spec, program))
             program = program.bind(lengths or {})
             found = (*found, *check(spec, program))
         except Problem as problem:

@@ -17,7 +17,7 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.exporter.session import feeds, session
 from netspec.graph import build
 from netspec.graph.outputs import OutputPlan
-from netspec.inference.predictor import Predictor
+from netspec.inference.predictor import BATCH, Predictor
 from netspec.source import read_own
 from netspec.spec import read_spec
 
@@ -48,6 +48,11 @@ class OnnxModel(Predictor):
     def feeds(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         """What the session is fed for raw columns."""
         return feeds(self.session, self.inputs, self.preprocess, {name: column.values for name, column in raw.items()})
+
+    @property
+    def rows_at_once(self) -> int:
+        fixed = all(isinstance(value.shape[0], int) for value in self.session.get_inputs())
+        return 1 if fixed else BATCH
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         values = self.session.run(None, self.feeds(raw))

@@ -15,10 +15,11 @@ from netspec.components.sources.images import Images
 from netspec.components.sources.tabular import PartedFiles
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Part, Roots
-from netspec.data.prepare import prepare_part
+from netspec.data.prepare import prepare_part, refuse_unusable
 from netspec.data.scores import Scorer
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program
+from netspec.graph.objective import losses_by_output
 from netspec.graph.outputs import OutputPlan
 from netspec.spec import Spec
 
@@ -53,19 +54,25 @@ class Predictor(ABC):
     plans: Mapping[str, OutputPlan]
     roots: Roots
 
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows it is asked at a time."""
+        return BATCH
+
     @abstractmethod
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         """Readable outputs, probabilities or numbers in original units, of some raw rows."""
 
     def outputs(self, raw: Mapping[str, Column], rows: int) -> Iterator[dict[str, Array]]:
         """Readable outputs of all rows, batch by batch."""
-        for start in range(0, rows, BATCH):
-            chosen = np.arange(start, min(start + BATCH, rows))
+        for start in range(0, rows, self.rows_at_once):
+            chosen = np.arange(start, min(start + self.rows_at_once, rows))
             yield self.batch({name: column.take(chosen) for name, column in raw.items()})
 
     def predict(self, raw: Mapping[str, Column]) -> dict[str, Array]:
-        """Readable outputs of all rows. Raises SpecError for missing columns and unusable values."""
+        """Readable outputs of all rows. Raises SpecError NS503 for values that no step fills."""
         rows = next(iter(raw.values())).rows
+        refuse_unusable({name: column.values for name, column in raw.items()}, self.preprocess)
         batches = list(self.outputs(raw, rows))
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
@@ -79,11 +86,12 @@ class Predictor(ABC):
         """The spec's metrics on a part, or on a file of the same columns. Raises SpecError."""
         rows = self.part(part, data)
         metrics = self.spec.train.metrics if self.spec.train else ()
-        scorer = Scorer(self.program.main, metrics, self.preprocess)
+        losses = losses_by_output(self.spec, self.program.main)
+        scorer = Scorer(self.program.main, losses, metrics, self.plans, self.preprocess)
         name, pipe = next(iter(self.preprocess.targets.items()), (None, None))
         if name is None or pipe is None:
             raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
-        confusion, start = _Confusion(pipe.classes), 0
+        confusion, start = _Confusion(pipe.classes, self.plans[name].cut), 0
         for outputs in self.outputs(rows.raw, rows.rows):
             size = len(next(iter(outputs.values())))
             targets = {key: y[start : start + size] for key, y in rows.targets.items()}
@@ -96,14 +104,15 @@ class Predictor(ABC):
 class _Confusion:
     """Counts true against predicted classes; nothing where there are no classes or too many to show."""
 
-    def __init__(self, classes: tuple[str, ...] | None) -> None:
+    def __init__(self, classes: tuple[str, ...] | None, cut: float) -> None:
+        self.cut = cut
         self.matrix = None if classes is None or len(classes) > 100 else np.zeros((len(classes), len(classes)), np.int64)
 
     def update(self, output: Array, target: Array) -> None:
         from netspec.components.objectives.metrics import predicted_classes
 
         if self.matrix is not None:
-            predicted, true = predicted_classes(output, target)
+            predicted, true = predicted_classes(output, target, self.cut)
             np.add.at(self.matrix, (true, predicted), 1)
 
 

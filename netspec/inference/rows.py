@@ -38,9 +38,10 @@ def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
     if column.is_text:
         return Column("category", np.asarray(["" if v is None else str(v) for v in values], dtype=object))
     try:
-        array = np.asarray(
-            [np.nan if v is None or v == "" else v for v in values] if column.kind == "number" else values, np.float32
-        )
+        if column.kind == "number":
+            array = np.asarray([np.nan if v is None or v == "" else v for v in values], np.float64)
+        else:
+            array = np.asarray(values, np.float32)
     except (ValueError, TypeError):
         raise SpecError(Diagnostic("NS507", f"the column `{column.name}` holds values that are not numbers")) from None
     if column.kind == "array" and array[0].size != np.prod([int(s) for s in pipe.type.shape if isinstance(s, int)]):

@@ -15,7 +15,7 @@ import numpy as np
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Part
 from netspec.diagnostics import Diagnostic, Problem, SpecError
-from netspec.exporter.lower import Lowered, lower
+from netspec.exporter.lower import Lowered, check_dynamic, free_batch, lower
 from netspec.exporter.model import Written, describe, serialized, write
 from netspec.exporter.session import feeds, session
 from netspec.graph import Program
@@ -70,9 +70,10 @@ def export(
     described = replace(spec, export=section)
     describe(lowered, described, preprocess, weights, lengths)
     content = serialized(lowered.model)
-    chosen = _finite_rows(raw, max(SIZES))
+    sizes = SIZES if free_batch(section) else (1,)
+    chosen = {name: column[: max(sizes)] for name, column in raw.items()}  # always the same rows
     subject = Subject(program.main, weights, preprocess, plans)
-    parity = prove(subject, lowered, content, chosen, SIZES)
+    parity = prove(subject, lowered, content, chosen, sizes)
     parity = replace(parity, versions={name: version(name) for name in ("jax", "flax", "onnx", "onnxruntime", "numpy")})
     report = path.with_name(path.name.removesuffix(".onnx") + ".parity.json")
     if not parity.holds:
@@ -103,16 +104,13 @@ def _lowered(
         if pipe.is_array
     }
     try:
+        check_dynamic(section, program.main)
         return lower(program.main, weights, section, name=spec.name, preprocess=preprocess, outputs=plans, raw_dtypes=dtypes)
     except Problem as problem:
+        span = spec.document.span(("export", problem.field) if problem.field else ("export",))
         raise SpecError(
-            Diagnostic(problem.code, problem.message, file=spec.document.file, path="export", help=problem.help)
+            Diagnostic(problem.code, problem.message, file=spec.document.file, span=span, path="export", help=problem.help)
         ) from None
-
-
-def _finite_rows(raw: Mapping[str, Array], most: int) -> dict[str, Array]:
-    """The first rows; a few more or less do not matter, but they are always the same ones."""
-    return {name: column[:most] for name, column in raw.items()}
 
 
 def _diverged(parity: Parity, path: Path, report: Path) -> Diagnostic:

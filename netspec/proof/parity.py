@@ -167,7 +167,7 @@ def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Arra
         before, after = subject.plans[name], lowered.outputs[name]
         value, wide = finished(single[port], before, after.kind), finished(double[port], before, after.kind)
         if after.kind == "labels":
-            sure = steady & _sure_rows(single[port], after)
+            sure = steady & _sure_rows(single[port], before)
             found[name] = Reference(_texts(value, after), 0.0, sure)
             continue
         lost = float(np.abs(value[steady] - wide[steady]).max(initial=0.0))
@@ -209,14 +209,14 @@ def finished(value: Array, plan: OutputPlan, kind: str) -> Array:
         chances = probabilities(value, plan.link)
     if kind != "labels":
         return chances
-    return chances.argmax(-1) if plan.link == "softmax" else (chances >= 0.5).astype(np.int64)
+    return chances.argmax(-1) if plan.link == "softmax" else (chances >= plan.cut).astype(np.int64)
 
 
 def _sure_rows(logits: Array, plan: OutputPlan) -> Array:
     """Rows whose best class leads by more than rounding."""
     flat = logits.reshape(len(logits), -1, logits.shape[-1]).astype(np.float64)
     if plan.link == "sigmoid":
-        return np.abs(flat).min(axis=(1, 2)) > 1e-4
+        return np.abs(flat - (0.5 if plan.kind == "probabilities" else 0.0)).min(axis=(1, 2)) > 1e-4
     ordered = np.sort(flat, axis=-1)
     return (ordered[..., -1] - ordered[..., -2]).min(axis=1) > 1e-4
 

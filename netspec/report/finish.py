@@ -46,6 +46,8 @@ def finish(
 
 
 def _last_figures(folder: RunFolder) -> dict[str, float]:
-    """The figures of the best epoch, or of the last where there is none."""
+    """The figures of the epoch whose weights are judged and shipped: the best, or the last where there is none."""
     lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()] if folder.metrics.exists() else []
-    return dict(lines[-1]) if lines else {}
+    best = folder.read_json("manifest.json").get("best_epoch")
+    chosen = [line for line in lines if line["epoch"] == best] or lines[-1:]
+    return dict(chosen[0]) if chosen else {}

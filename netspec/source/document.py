@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -26,6 +26,8 @@ class Document:
     text: str
     data: Plain
     is_json: bool = False
+    settings: Mapping[Path, str] = field(default_factory=dict)
+    """What `--set` changed: places, and the settings that reached them."""
     _spans: Callable[[], Spans] = field(default=lambda: Spans(), repr=False)
 
     @cached_property
@@ -42,6 +44,10 @@ class Document:
                 return self.spans.values[path]
             path = path[:-1]
         return self.spans.values.get(())
+
+    def setting(self, path: Path) -> str | None:
+        """The `--set` that a value comes from; None for one that stands in the file."""
+        return next((setting for place, setting in self.settings.items() if path[: len(place)] == place), None)
 
     def line(self, number: int) -> str:
         """The text of a 1-based line, '' past the end."""

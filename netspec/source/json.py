@@ -32,7 +32,7 @@ def read_json(text: str, file: str) -> Document:
     _check_limits(data, file)
     if found:
         raise SpecError(_with_places(found, text, file))
-    return Document(file, text, data, True, lambda: _json_spans(text, file))
+    return Document(file, text, data, True, _spans=lambda: _json_spans(text, file))
 
 
 def _object(pairs: list[tuple[str, Plain]], file: str, found: list[Diagnostic]) -> dict[str, Plain]:

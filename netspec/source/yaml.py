@@ -30,7 +30,7 @@ def read_yaml(text: str, file: str) -> Document:
     """A YAML text as a document. Raises SpecError with every syntax problem found."""
     builder = Builder(text, file)
     data = builder.build()
-    return Document(file, text, data, False, lambda: builder.spans)
+    return Document(file, text, data, _spans=lambda: builder.spans)
 
 
 class _Mark(Protocol):

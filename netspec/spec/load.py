@@ -66,7 +66,10 @@ def load(path: str | FilePath, *, set: Mapping[str, Plain] | None = None) -> Spe
 
 
 def read_spec(document: Document, overrides: Mapping[str, Plain]) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
-    """A spec and what is wrong with it; None where there is not enough of a spec to go on with."""
+    """A spec and what is wrong with it; None where there is not enough of a spec to go on with.
+
+    Raises SpecError NS311 for a setting that leads nowhere.
+    """
     reader = Reader(document)
     data = document.data
     if not isinstance(data, dict):
@@ -78,11 +81,12 @@ def read_spec(document: Document, overrides: Mapping[str, Plain]) -> tuple[Spec 
         reader.report("NS201", "this is not a spec: `netspec` is missing", _first(data), key=True, help=help)
         return None, tuple(reader.diagnostics)
     try:
-        data = override(data, overrides)
+        data, reached = override(data, overrides)
     except Problem as problem:
-        reader.problem(problem, ())
-        return None, tuple(reader.diagnostics)
-    spec = _Loader(replace(document, data=data), reader, data).spec()
+        raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help, exit_code=2)) from None
+    document = replace(document, data=data, settings=reached)
+    reader.document = document
+    spec = _Loader(document, reader, data).spec()
     return spec, in_order(reader.diagnostics)
 
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from netspec.diagnostics import Problem, suggest
+from netspec.components.augment import AUGMENTS
+from netspec.components.initializers import INITIALIZERS
+from netspec.components.layers import LAYERS
+from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
+from netspec.components.sources import SOURCES
+from netspec.components.transforms import TRANSFORMS
+from netspec.diagnostics import Path, Problem, suggest
 from netspec.source import Plain, read_text
 
 _SECTIONS = ("data", "train", "export", "expect")
@@ -21,19 +28,27 @@ def parse_settings(settings: list[str]) -> dict[str, Plain]:
     return parsed
 
 
-def override(data: dict[str, Plain], settings: Mapping[str, Plain]) -> dict[str, Plain]:
-    """A copy of `data` with each setting applied. Raises Problem NS311 for a path that leads nowhere."""
+def override(data: dict[str, Plain], settings: Mapping[str, Plain]) -> tuple[dict[str, Plain], dict[Path, str]]:
+    """A copy of `data` with each setting applied, and the places that settings reached.
+
+    Raises Problem NS311 for a path that leads nowhere.
+    """
+    reached: dict[Path, str] = {}
     for path, value in settings.items():
         steps = path.split(".")
         if len(steps) == 1:
             data = _set_variable(data, path, value)
+            reached["vars", path] = path
         elif steps[0] in _SECTIONS:
-            data = _set(data, steps, value, path)
+            data = _set_section(data, steps, value, path)
+            reached[tuple(steps)] = path
         elif steps[0] == "model" and len(steps) >= 3:
-            data = {**data, "model": _set_layer(data.get("model"), steps[1], steps[2:], value, path)}
+            model, places = _set_layer(data.get("model"), steps[1], steps[2:], value, path)
+            data = {**data, "model": model}
+            reached |= {("model", *place): path for place in places}
         else:
             raise _nowhere(path, f"it starts with a variable, a layer (`model.stem.units`) or one of {', '.join(_SECTIONS)}")
-    return data
+    return data, reached
 
 
 def _nowhere(path: str, why: str) -> Problem:
@@ -49,35 +64,53 @@ def _set_variable(data: dict[str, Plain], name: str, value: Plain) -> dict[str, 
     return {**data, "vars": {**known, name: value}}
 
 
-def _set(holder: Plain, steps: list[str], value: Plain, path: str) -> dict[str, Plain]:
-    """The mapping with one field replaced; a bare name or short value on the way becomes a mapping."""
+def _set_section(data: dict[str, Plain], steps: list[str], value: Plain, path: str) -> dict[str, Plain]:
+    changed = _set(data, steps, value, path, "")
+    assert isinstance(changed, dict)
+    return changed
+
+
+def _set(holder: Plain, steps: list[str], value: Plain, path: str, owner: str) -> Plain:
+    """The mapping with one field replaced; a bare name or a short value on the way becomes a mapping."""
     step, *rest = steps
-    if isinstance(holder, str):
+    if isinstance(holder, str) and holder in _components():
         holder = {holder: None}
+    short = _components().get(owner)
+    if holder is not None and not isinstance(holder, dict) and short:
+        holder = {short: holder}
     if holder is None:
         holder = {}
     if not isinstance(holder, dict):
         raise _nowhere(path, f"nothing named `{step}` can stand there")
-    return {**holder, step: _set(holder.get(step), rest, value, path) if rest else value}
+    if rest and step in _components() and step not in holder and len(holder) == 1 and next(iter(holder)) in _components():
+        raise _nowhere(path, f"`{next(iter(holder))}` stands there, not `{step}`")
+    return {**holder, step: _set(holder.get(step), rest, value, path, step) if rest else value}
 
 
-def _set_layer(model: Plain, name: str, steps: list[str], value: Plain, path: str) -> Plain:
-    """The model with a field of the layer called `name` replaced, however deep the layer stands."""
-    changed, count = _in_layers(model, name, steps, value, path)
-    if count == 0:
+@cache
+def _components() -> dict[str, str | None]:
+    """The short field of every component that a spec can name."""
+    catalogues = (LAYERS, INITIALIZERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, SOURCES, TRANSFORMS, AUGMENTS)
+    return {name: component.short for catalogue in catalogues for name, component in catalogue.items()}
+
+
+def _set_layer(model: Plain, name: str, steps: list[str], value: Plain, path: str) -> tuple[Plain, list[Path]]:
+    """The model with a field of the layer called `name` replaced, however deep it stands, and where that is."""
+    changed, places = _in_layers(model, name, steps, value, path)
+    if not places:
         raise _nowhere(path, f"no layer is named `{name}`")
-    return changed
+    return changed, places
 
 
-def _in_layers(node: Plain, name: str, steps: list[str], value: Plain, path: str) -> tuple[Plain, int]:
+def _in_layers(node: Plain, name: str, steps: list[str], value: Plain, path: str) -> tuple[Plain, list[Path]]:
     if isinstance(node, list):
-        pairs = [_in_layers(item, name, steps, value, path) for item in node]
-        return [item for item, _ in pairs], sum(count for _, count in pairs)
+        found = [_in_layers(item, name, steps, value, path) for item in node]
+        return [item for item, _ in found], [(i, *place) for i, (_, places) in enumerate(found) for place in places]
     if not isinstance(node, dict):
-        return node, 0
-    if node.get("name") == name:
-        key = next((key for key in node if key not in ("name", "from")), None)
-        if key is not None:
-            return {**node, key: _set(node[key], steps, value, path)}, 1
-    changed = {key: _in_layers(item, name, steps, value, path) for key, item in node.items()}
-    return {key: item for key, (item, _) in changed.items()}, sum(count for _, count in changed.values())
+        return node, []
+    key = next((key for key in node if key not in ("name", "from")), None)
+    if node.get("name") == name and key is not None:
+        return {**node, key: _set(node[key], steps, value, path, key)}, [(key, *steps)]
+    inner = {key: _in_layers(item, name, steps, value, path) for key, item in node.items()}
+    places = [(key, *place) for key, (_, found_in) in inner.items() for place in found_in]
+    return {key: item for key, (item, _) in inner.items()}, places

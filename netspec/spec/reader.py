@@ -58,6 +58,12 @@ class Reader:
             self._told.add((code, at))
             labels = (*labels, *self._uses())
         problem = Problem(code, message, help=[help] if isinstance(help, str) and help else tuple(help), caption=caption)
+        setting = self.document.setting(at)
+        if setting is not None:
+            # The value stands on the command line, so the file has no place for it.
+            came_from = Problem(code, f"`--set {setting}`: {message}", help=problem.help)
+            self.diagnostics.append(replace(placed(came_from, file="", span=None, path=dotted(at)), severity=severity))
+            return
         span = self.document.span(at, key=key)
         diagnostic = placed(problem, file=self.document.file, span=span, path=dotted(at))
         self.diagnostics.append(replace(diagnostic, severity=severity, labels=labels))

@@ -1,7 +1,7 @@
 """The sections of a spec beside the model: data, train, export, expect."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -14,6 +14,7 @@ from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from netspec.components.objectives.optimizers import ConstantSchedule
 from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
+from netspec.diagnostics import closest
 
 if TYPE_CHECKING:
     AnySource: TypeAlias = Source
@@ -41,6 +42,18 @@ def _listed(value: object) -> object:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
+def _list(field: str) -> Callable[[object], object]:
+    """A list; a value that stands alone is told to be written as one."""
+
+    def check(value: object) -> object:
+        if isinstance(value, (list, tuple)):
+            return value
+        help = f"write `{field}: [{value}]`" if isinstance(value, str) else f"write `{field}: [...]`"
+        raise PydanticCustomError("ns204", "expected a list, found {found}", {"found": describe(value), "help": help})
+
+    return check
+
+
 Steps = Annotated[tuple[AnyTransform, ...], BeforeValidator(_listed)]
 Part = Annotated[Any, BeforeValidator(lambda value: _part(value))]
 
@@ -51,7 +64,7 @@ def _part(value: object) -> float | int:
         raise PydanticCustomError(
             "ns204", "expected a share such as 0.15, or a number of rows, found {f}", {"f": describe(value)}
         )
-    if value < 0 or (isinstance(value, float) and value >= 1):
+    if not value >= 0 or (isinstance(value, float) and value >= 1):
         raise PydanticCustomError(
             "ns205", "expected a share from 0 up to but not including 1, or a number of rows, found {v}", {"v": value}
         )
@@ -86,16 +99,27 @@ class DataSection(Section):
     target: str | dict[str, str] | None = Field(None, description="The target column, by output name where there are several.")
     split: Split = Field(default_factory=Split, description="How rows are divided into train, validation and test.")
     preprocess: dict[str, Steps] = Field(default_factory=dict, description="Steps by input, column or kind.")
-    augment: tuple[AnyAugment, ...] = Field((), description="Random changes of training batches.")
+    augment: Annotated[tuple[AnyAugment, ...], BeforeValidator(_list("augment"))] = Field(
+        (), description="Random changes of training batches."
+    )
 
 
 def _losses(value: object) -> object:
     """One loss, or one for each output name."""
-    if isinstance(value, Mapping) and not (len(value) == 1 and next(iter(value)) in LOSSES):
-        if len(value) == 1 and not isinstance(next(iter(value.values())), (str, Mapping)):
-            return choose_component(LOSSES, "loss", value)
-        return {name: choose_component(LOSSES, "loss", loss) for name, loss in value.items()}
-    return choose_component(LOSSES, "loss", value)
+    if not isinstance(value, Mapping) or not value or _is_one_loss(value):
+        return choose_component(LOSSES, "loss", value)
+    return {name: choose_component(LOSSES, "loss", loss) for name, loss in value.items()}
+
+
+def _is_one_loss(value: Mapping[object, object]) -> bool:
+    """Whether a mapping is one loss with its fields: its key is a loss, or its value is not one."""
+    if len(value) > 1:
+        return False
+    ((name, inner),) = value.items()
+    if isinstance(inner, str):
+        return name in LOSSES or (inner not in LOSSES and bool(closest(str(name), LOSSES)))
+    chosen = next(iter(inner), "") if isinstance(inner, Mapping) and len(inner) == 1 else ""
+    return name in LOSSES or chosen not in LOSSES
 
 
 class EarlyStopping(Section):
@@ -141,7 +165,9 @@ class TrainSection(Section):
     schedule: AnySchedule = Field(default_factory=ConstantSchedule, description="How the learning rate changes.")
     epochs: Count = Field(10, description="Passes over the training part.")
     batch_size: Count = Field(32, description="Examples a step.")
-    metrics: tuple[AnyMetric, ...] = Field((), description="Figures beside the loss.")
+    metrics: Annotated[tuple[AnyMetric, ...], BeforeValidator(_list("metrics"))] = Field(
+        (), description="Figures beside the loss."
+    )
     early_stopping: EarlyStopping | None = Field(None, description="Stops when nothing gets better.")
     regularization: Regularization = Field(default_factory=Regularization, description="A penalty on all kernels.")
     gradient: Gradient = Field(default_factory=Gradient, description="Clipping and accumulation.")
@@ -233,3 +259,22 @@ class DimSection(Section):
     min: Count | None = Field(None, description="The least length.")
     max: Count | None = Field(None, description="The greatest length.")
     multiple_of: Count = Field(1, description="Every length is a multiple of this.")
+
+    @model_validator(mode="after")
+    def _some_length(self) -> Self:
+        if self.max is not None and self.max // self.multiple_of * self.multiple_of < (self.min or 1):
+            raise ValueError("no length fits: `max` is below `min`, or no multiple lies between them")
+        return self
+
+    def refuses(self, length: int) -> str:
+        """Why a length is not allowed; '' for one that is."""
+        if self.min is not None and length < self.min:
+            return f"at least {self.min}"
+        if self.max is not None and length > self.max:
+            return f"at most {self.max}"
+        return f"a multiple of {self.multiple_of}" if length % self.multiple_of else ""
+
+    @property
+    def least(self) -> int | None:
+        """The shortest length that is allowed, where that is said."""
+        return None if self.min is None else -(-self.min // self.multiple_of) * self.multiple_of

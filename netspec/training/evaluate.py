@@ -49,7 +49,7 @@ class Evaluator:
 
     def part(self, weights: Weights, part: Part, name: str) -> dict[str, float]:
         """`<name>_loss` and `<name>_<metric>` over a part; with several outputs their names stand between."""
-        scorer = Scorer(self.network.graph, self.metrics, self.preprocess)
+        scorer = Scorer(self.network.graph, self.losses, self.metrics, self.plans, self.preprocess)
         total = 0.0
         for start in range(0, part.rows, self.batch):
             stop = min(start + self.batch, part.rows)

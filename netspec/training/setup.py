@@ -54,5 +54,6 @@ def monitored(train: TrainSection, validates: bool) -> tuple[str, bool]:
     """The figure that decides which weights are best, and whether larger is better."""
     fallback = "validation_loss" if validates else "train_loss"
     name = train.early_stopping.monitor if train.early_stopping else fallback
-    metric = next((m for m in train.metrics if name.endswith(f"_{m.type}")), None)
+    named = sorted((m for m in train.metrics if name.endswith(f"_{m.label}")), key=lambda m: -len(m.label))
+    metric = named[0] if named else None
     return name, metric.larger_is_better if metric else False

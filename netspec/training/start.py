@@ -70,7 +70,7 @@ def train(
         except SpecError:
             _end(folder, manifest, "failed")
             raise
-        _end(folder, manifest, outcome.ended)
+        _end(folder, {**manifest, "best_epoch": outcome.progress.best_epoch}, outcome.ended)
     return folder, outcome
 
 

@@ -36,36 +36,42 @@ class Metric(Component):
     needs: ClassVar[str] = ""
     """`classes` for labels, `scores` for one score an example, `numbers` for regression; '' for any."""
 
-    def start(self) -> Tally:
-        """A fresh tally."""
+    @property
+    def label(self) -> str:
+        """What its figure is called, the part's name before it."""
+        return self.type
+
+    def start(self, cut: float = 0.5) -> Tally:
+        """A fresh tally. One output a position means the class 1 from `cut` on: 0.5 for probabilities, 0 for margins."""
         raise NotImplementedError
 
 
-def predicted_classes(output: Array, target: Array) -> tuple[Array, Array]:
-    """Labels predicted and true, flat. One output a position is a probability, cut at one half."""
+def predicted_classes(output: Array, target: Array, cut: float = 0.5) -> tuple[Array, Array]:
+    """Labels predicted and true, flat. One output a position means the class 1 from `cut` on."""
     import numpy as np
 
     if output.shape[-1] == 1 and target.shape in (output.shape, output.shape[:-1]):
-        return (output.reshape(-1) >= 0.5).astype(np.int64), target.reshape(-1).astype(np.int64)
+        return (output.reshape(-1) >= cut).astype(np.int64), target.reshape(-1).astype(np.int64)
     if target.shape == output.shape:
         if target.ndim > 1 and np.issubdtype(target.dtype, np.floating) and np.allclose(target.sum(-1), 1.0):
             return output.argmax(-1).reshape(-1), target.argmax(-1).reshape(-1)
-        return (output.reshape(-1) >= 0.5).astype(np.int64), target.reshape(-1).astype(np.int64)
+        return (output.reshape(-1) >= cut).astype(np.int64), target.reshape(-1).astype(np.int64)
     return output.argmax(-1).reshape(-1), target.reshape(-1).astype(np.int64)
 
 
 class _Counts(Tally):
     """A confusion matrix that grows with the classes it meets; rows are true, columns predicted."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut: float) -> None:
         import numpy as np
 
+        self.cut = cut
         self.matrix = np.zeros((2, 2), np.int64)
 
     def update(self, output: Array, target: Array) -> None:
         import numpy as np
 
-        predicted, true = predicted_classes(output, target)
+        predicted, true = predicted_classes(output, target, self.cut)
         if not true.size:
             return
         size = max(int(predicted.max()) + 1, int(true.max()) + 1, output.shape[-1], len(self.matrix))
@@ -76,13 +82,13 @@ class _Counts(Tally):
         np.add.at(self.matrix, (true, predicted), 1)
 
     def scores(self) -> tuple[Array, Array]:
-        """Precision and recall of each class; of the positive class alone where there are two."""
+        """Precision and recall of each class that is true or predicted; of the positive class alone where there are two."""
         import numpy as np
 
         hits = np.diag(self.matrix).astype(np.float64)
         precision = hits / np.maximum(self.matrix.sum(0), 1)
         recall = hits / np.maximum(self.matrix.sum(1), 1)
-        kept = slice(1, 2) if len(hits) == 2 else self.matrix.sum(1) > 0
+        kept = slice(1, 2) if len(hits) == 2 else self.matrix.sum(1) + self.matrix.sum(0) > 0
         return precision[kept], recall[kept]
 
 
@@ -121,8 +127,8 @@ class Accuracy(Metric):
     type = "accuracy"
     needs = "classes"
 
-    def start(self) -> Tally:
-        return _Accuracy()
+    def start(self, cut: float = 0.5) -> Tally:
+        return _Accuracy(cut)
 
 
 class Precision(Metric):
@@ -136,8 +142,8 @@ class Precision(Metric):
     type = "precision"
     needs = "classes"
 
-    def start(self) -> Tally:
-        return _Precision()
+    def start(self, cut: float = 0.5) -> Tally:
+        return _Precision(cut)
 
 
 class Recall(Metric):
@@ -151,8 +157,8 @@ class Recall(Metric):
     type = "recall"
     needs = "classes"
 
-    def start(self) -> Tally:
-        return _Recall()
+    def start(self, cut: float = 0.5) -> Tally:
+        return _Recall(cut)
 
 
 class F1(Metric):
@@ -166,8 +172,8 @@ class F1(Metric):
     type = "f1"
     needs = "classes"
 
-    def start(self) -> Tally:
-        return _F1()
+    def start(self, cut: float = 0.5) -> Tally:
+        return _F1(cut)
 
 
 class _TopK(Tally):
@@ -196,9 +202,13 @@ class TopKAccuracy(Metric):
     type = "top_k_accuracy"
     short = "k"
     needs = "classes"
-    k: Count = Field(5, description="How many guesses count.")
+    k: Count = Field(5, description="How many guesses count; the figure is called `top_5_accuracy`.")
 
-    def start(self) -> Tally:
+    @property
+    def label(self) -> str:
+        return f"top_{self.k}_accuracy"
+
+    def start(self, cut: float = 0.5) -> Tally:
         return _TopK(self.k)
 
 
@@ -239,7 +249,7 @@ class RocAuc(Metric):
     type = "roc_auc"
     needs = "classes"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _Ranked("roc_auc_score")
 
 
@@ -254,7 +264,7 @@ class PrAuc(Metric):
     type = "pr_auc"
     needs = "classes"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _Ranked("average_precision_score")
 
 
@@ -263,19 +273,24 @@ class _Errors(Tally):
 
     def __init__(self) -> None:
         self.count, self.absolute, self.squared, self.relative = 0, 0.0, 0.0, 0.0
-        self.target_sum, self.target_squares = 0.0, 0.0
+        self.target_mean, self.target_spread = 0.0, 0.0
 
     def update(self, output: Array, target: Array) -> None:
         import numpy as np
 
         wide = target.reshape(output.shape).astype(np.float64)
         error = output.astype(np.float64) - wide
+        if not error.size:
+            return
+        # Means and spreads of batches are joined as Chan et al. (1983) do: sums of squares would cancel far from zero.
+        mean, before = float(wide.mean()), self.count
         self.count += error.size
+        gap = mean - self.target_mean
+        self.target_mean += gap * error.size / self.count
+        self.target_spread += float(((wide - mean) ** 2).sum()) + gap * gap * before * error.size / self.count
         self.absolute += float(np.abs(error).sum())
         self.squared += float((error * error).sum())
         self.relative += float((np.abs(error) / np.maximum(np.abs(wide), 1e-12)).sum())
-        self.target_sum += float(wide.sum())
-        self.target_squares += float((wide * wide).sum())
 
 
 class _Rmse(_Errors):
@@ -300,8 +315,7 @@ class _Mape(_Errors):
 
 class _R2(_Errors):
     def result(self) -> float:
-        spread = self.target_squares - self.target_sum**2 / max(self.count, 1)
-        return 1 - self.squared / spread if spread > 0 else float("nan")
+        return 1 - self.squared / self.target_spread if self.target_spread > 0 else float("nan")
 
 
 class Rmse(Metric):
@@ -316,7 +330,7 @@ class Rmse(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _Rmse()
 
 
@@ -332,7 +346,7 @@ class Mse(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _Mse()
 
 
@@ -348,7 +362,7 @@ class Mae(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _Mae()
 
 
@@ -364,7 +378,7 @@ class Mape(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _Mape()
 
 
@@ -379,7 +393,7 @@ class R2(Metric):
     type = "r2"
     needs = "numbers"
 
-    def start(self) -> Tally:
+    def start(self, cut: float = 0.5) -> Tally:
         return _R2()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]"
 Kind: TypeAlias = Literal["number", "category", "array"]
-"""`number`: float32 [rows], NaN where missing; `category`: text [rows], '' where missing; `array`: [rows, ...]."""
+"""`number`: float64 [rows], NaN where missing; `category`: text [rows], '' where missing; `array`: [rows, ...]."""
 
 
 @dataclass(frozen=True, eq=False)

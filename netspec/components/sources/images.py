@@ -41,7 +41,7 @@ class Idx(PartedFiles):
         if labels:
             if len(labels[0]) != len(image):
                 raise malformed(files[-1], f"{len(labels[0])} labels for {len(image)} images")
-            columns["label"] = Column("number", labels[0].astype(np.float32))
+            columns["label"] = Column("number", labels[0].astype(np.float64))
         return Table(columns, inputs=("image",), target="label" if labels else None)
 
 

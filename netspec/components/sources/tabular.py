@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from netspec.components.base import describe
 from netspec.components.fields import Bool, Texts
 from netspec.components.sources.base import Column, Locate, Reading, Source, Table, equal_rows, malformed
 from netspec.diagnostics import Problem
@@ -14,6 +16,28 @@ if TYPE_CHECKING:
     import polars
 
 _MOST_ROWS = 50_000_000
+
+
+def _sign(value: object) -> str:
+    if not isinstance(value, str) or len(value) != 1 or not value.isascii():
+        raise PydanticCustomError("ns204", "expected one ASCII character, found {found}", {"found": describe(value)})
+    return value
+
+
+def _quote(value: object) -> str:
+    return value if value == "none" else _sign(value)
+
+
+def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in value if value.count(name) > 1), None)
+    if twice is not None:
+        raise PydanticCustomError("ns205", "the column `{name}` is named twice", {"name": twice})
+    return value
+
+
+Sign = Annotated[str, BeforeValidator(_sign)]
+Quote = Annotated[str, BeforeValidator(_quote)]
+Distinct = Annotated[Texts, AfterValidator(_distinct)]
 
 
 class PartedFiles(Source):
@@ -60,12 +84,12 @@ class Csv(PartedFiles):
     """
 
     type = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1, description="What separates columns; `\\t` is a tab.")
+    delimiter: Sign = Field(",", description="What separates columns; `\\t` is a tab.")
     header: Bool = Field(True, description="Whether the first line names the columns.")
-    columns: Texts | None = Field(None, description="Names of the columns, where the file has no header (or in its place).")
+    columns: Distinct | None = Field(None, description="Names of the columns, where the file has no header (or in its place).")
     missing: Texts = Field(("",), description="Texts that mean that a value is missing; nothing at all always does.")
     strip: Bool | str = Field(False, description="Cuts blanks, or these characters, from both ends of every value.")
-    quote: str | Literal["none"] = Field('"', description="The quoting character; `none` where quotes are ordinary text.")
+    quote: Quote = Field('"', description="The quoting character; `none` where quotes are ordinary text.")
 
     def table(self, files: tuple[Path, ...]) -> Table:
         import polars as pl
@@ -118,7 +142,7 @@ def _typed(series: "polars.Series", missing: set[str]) -> Column:
     kept = series.zip_with(present, pl.Series([None], dtype=pl.String))
     numbers = kept.str.strip_chars().cast(pl.Float64, strict=False)
     if numbers.is_not_null().sum() == present.sum() and present.any():
-        return Column("number", numbers.fill_null(float("nan")).to_numpy().astype(np.float32))
+        return Column("number", numbers.fill_null(float("nan")).to_numpy())
     return Column("category", np.asarray(kept.fill_null("").to_list(), dtype=object))
 
 
@@ -149,13 +173,19 @@ def _inline_column(name: str, values: list[Any]) -> Column:
     import numpy as np
 
     if any(isinstance(value, str) for value in values):
-        return Column("category", np.asarray([str(value) for value in values], dtype=object))
+        return Column("category", np.asarray(["" if value is None else str(value) for value in values], dtype=object))
     try:
-        array = np.asarray([[np.nan] if value is None else value for value in values], dtype=np.float32)
+        array = np.asarray(_with_gaps(values), dtype=np.float64)
     except (ValueError, TypeError):
         raise Problem("NS509", f"the rows of `{name}` are not numbers of one shape", field=name) from None
-    array = array[:, 0] if array.ndim == 2 and not isinstance(values[0], list) else array
-    return Column("number" if array.ndim == 1 else "array", array)
+    return Column("number", array) if array.ndim == 1 else Column("array", array.astype(np.float32))
+
+
+def _with_gaps(value: Any) -> Any:
+    """Nested lists with NaN for what is missing."""
+    if isinstance(value, list):
+        return [_with_gaps(item) for item in value]
+    return float("nan") if value is None else value
 
 
 class Npz(PartedFiles):
@@ -194,7 +224,7 @@ def _array_column(path: Path, name: str, array: Any) -> Column:
     if array.dtype.kind not in "buif":
         raise malformed(path, f"`{name}` holds `{array.dtype}`; numbers and texts can be read")
     if array.ndim == 1:
-        return Column("number", array.astype(np.float32))
+        return Column("number", array.astype(np.float64))
     return Column("array", array if array.dtype == np.uint8 else array.astype(np.float32))
 
 
@@ -228,7 +258,7 @@ class Sklearn(Source):
         loader = getattr(datasets, _SKLEARN[self.name])
         # Diabetes in its own units: the scaled form has seen the rows that become the test part.
         bunch = loader(scaled=False) if self.name == "diabetes" else loader()
-        targets = np.asarray(bunch.target, np.float32)
+        targets = np.asarray(bunch.target, np.float64)
         if targets.ndim == 1:
             columns = {"target": Column("number", targets)}
         else:
@@ -237,7 +267,7 @@ class Sklearn(Source):
         if self.name == "digits":
             features = {"image": Column("array", np.asarray(bunch.images, np.float32)[..., None])}
         else:
-            data = np.asarray(bunch.data, np.float32)
+            data = np.asarray(bunch.data, np.float64)
             features = {_plain(n): Column("number", data[:, i]) for i, n in enumerate(bunch.feature_names)}
         target = "target" if "target" in columns else next(iter(columns))
         return Reading({"all": Table({**features, **columns}, tuple(features), target, names)})

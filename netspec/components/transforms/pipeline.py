@@ -48,6 +48,12 @@ class ColumnPipe:
             values = values.astype(np.float64)
         return run(self.steps, values)
 
+    def rounded(self, values: Array) -> Array:
+        """Raw values as an exported graph reads them: numbers of a table enter as float32."""
+        import numpy as np
+
+        return values.astype(np.float32) if self.kind == "number" else values
+
     @property
     def is_text(self) -> bool:
         """Whether the column holds text before its steps."""
@@ -92,7 +98,7 @@ class InputPipe:
         if self.is_array:
             column = self.columns[0]
             return column.numpy(self.shaped(columns[column.name]))
-        parts = [column.numpy(columns[column.name]) for column in self.columns]
+        parts = [column.numpy(column.rounded(columns[column.name])) for column in self.columns]
         return np.concatenate([part if part.ndim > 1 else part[:, None] for part in parts], axis=1)
 
     def json(self) -> dict[str, Any]:
@@ -102,6 +108,7 @@ class InputPipe:
             "steps": [step.json() for step in self.steps],
             "shape": [size if isinstance(size, int) else str(size) for size in self.type.shape],
             "dtype": self.type.dtype.value,
+            "vocabulary": self.type.vocabulary if isinstance(self.type.vocabulary, int) else None,
         }
 
     @staticmethod
@@ -109,7 +116,7 @@ class InputPipe:
         """The pipe that `json` wrote."""
         columns = tuple(ColumnPipe(c["name"], c["kind"], _fitted(c["steps"])) for c in data["columns"])
         shape = tuple(named(size) if isinstance(size, str) else size for size in data["shape"])
-        return InputPipe(columns, _fitted(data["steps"]), TensorType(shape, DType(data["dtype"])))
+        return InputPipe(columns, _fitted(data["steps"]), TensorType(shape, DType(data["dtype"]), data["vocabulary"]))
 
 
 @dataclass(frozen=True)
