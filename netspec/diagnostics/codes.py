@@ -27,6 +27,7 @@ def _layers(layers: str, *, input: str = "[8, 8, 3]", rest: str = "") -> str:
 
 _DATA = """data:
   source: {sklearn: digits}
+  preprocess: {input: standardize}
 """
 _TRAIN = """train:
   loss: cross_entropy
@@ -34,6 +35,11 @@ _TRAIN = """train:
 """
 _MLP = "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 3}\n"
 _TO_CLASSES = "    - flatten\n    - dense: 10\n"
+
+_LARGE_INPUTS = (
+    "netspec: 1\nname: example\ninput: [13]\nmodel:\n  mlp: {hidden: [8], output: 3}\ndata:\n  source: {sklearn: wine}\n"
+    + _TRAIN
+)
 
 _ALL = (
     Code("NS001", "the file cannot be read", "The path does not exist, is a folder, or may not be read."),
@@ -105,8 +111,8 @@ _ALL = (
         "NS203",
         "an unknown field",
         "Nothing is ignored: a field that does not exist is nearly always a slip, or another framework's word.",
-        _layers("    - conv2d: {filters: 8, kernel_size: 3, stride: 2}\n"),
-        _layers("    - conv2d: {filters: 8, kernel_size: 3, strides: 2}\n"),
+        _layers("    - conv2d: {filters: 8, kernel_size: 3, stride: 1}\n"),
+        _layers("    - conv2d: {filters: 8, kernel_size: 3, strides: 1}\n"),
     ),
     Code(
         "NS204",
@@ -264,6 +270,14 @@ _ALL = (
         _layers("    - dense: 4\n      name: tower\n    - share: tower\n      from: above\n", input="[4]"),
     ),
     Code(
+        "NS315",
+        "dropout right before batch norm",
+        "While training, dropout raises the variance that batch norm remembers; at inference it is gone, and every "
+        "value is scaled wrongly (Li et al. 2019). This is a warning.",
+        _layers("    - conv2d: {filters: 8, kernel_size: 3}\n    - dropout: 0.3\n    - batch_norm\n"),
+        _layers("    - conv2d: {filters: 8, kernel_size: 3}\n    - batch_norm\n    - dropout: 0.3\n"),
+    ),
+    Code(
         "NS401",
         "an image where a vector was due",
         "A dense layer on an image works on each pixel. Before the classes are told apart, the image must become one vector.",
@@ -338,6 +352,13 @@ _ALL = (
         _layers("    - dense: 3\n      name: tower\n    - share: tower\n      from: above\n"),
     ),
     Code("NS412", "a length that `dims` does not allow", "`dims` says what is known of a named dim: the data, or `--dim`, gave it another length."),
+    Code(
+        "NS413",
+        "a stride that drops pixels",
+        "The windows end before the image does, so more than a tenth of it is never read. This is a warning.",
+        _layers("    - max_pool2d: 2\n", input="[7, 7, 3]"),
+        _layers("    - max_pool2d: {pool_size: 2, padding: same}\n", input="[7, 7, 3]"),
+    ),
     Code("NS501", "a data file is missing", "The path is looked for beside the spec and below `--data-root`."),
     Code("NS502", "a column is missing", "A column that the spec names is not in the data."),
     Code("NS503", "missing values", "A network cannot compute with a value that is not there. `impute` fills it by what the training part says."),
@@ -378,6 +399,42 @@ _ALL = (
     Code("NS534", "the spec or the data changed", "A resumed run must be the run that began: same spec, same data. `--allow-change` names fields that may differ."),
     Code("NS535", "a device that is not there", "`--device gpu` never falls back to the CPU in silence."),
     Code("NS536", "a package is missing", "Training and export stand in extras, so that validating installs in seconds: `pip install 'netspec-compiler[all]'`."),
+    Code(
+        "NS540",
+        "an activation that does not go with the loss",
+        "Cross-entropies are computed from logits. A `relu`, `tanh` or `sigmoid` before them cuts off what the network can say: "
+        "ten classes behind a sigmoid never get a probability above 0.23. This is a warning.",
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 3, output_activation: sigmoid}\n" + _TRAIN,
+        _MLP + _TRAIN,
+    ),
+    Code(
+        "NS541",
+        "a learning rate far from the usual",
+        "A rate a hundred times too large diverges, one a hundred times too small learns nothing in the epochs it has. This is a warning.",
+        _MLP + "train:\n  loss: cross_entropy\n  optimizer: {adam: 0.5}\n",
+        _MLP + "train:\n  loss: cross_entropy\n  optimizer: {adam: 1.0e-3}\n",
+    ),
+    Code(
+        "NS542",
+        "inputs that nothing scales",
+        "Inputs of hundreds make the first steps huge: units die or saturate, and training is slow or stuck. This is a warning.",
+        _LARGE_INPUTS,
+        _LARGE_INPUTS.replace("wine}", "wine}\n  preprocess: {numbers: standardize}"),
+    ),
+    Code(
+        "NS543",
+        "a batch larger than the training part",
+        "Every epoch is then one step, so training takes far fewer steps than its epochs suggest. This is a warning.",
+        _MLP + "data:\n  source: {sklearn: iris}\n" + _TRAIN + "  batch_size: 256\n",
+        _MLP + "data:\n  source: {sklearn: iris}\n" + _TRAIN + "  batch_size: 16\n",
+    ),
+    Code(
+        "NS544",
+        "more outputs than classes",
+        "No label ever names the outputs left over: they only learn to be silent, and a class may have been forgotten. This is a warning.",
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 5}\ndata:\n  source: {sklearn: iris}\n" + _TRAIN,
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: classes}\ndata:\n  source: {sklearn: iris}\n" + _TRAIN,
+    ),
     Code("NS601", "the exported file differs from the network", "ONNX Runtime and Flax disagree by more than float32 can explain. This is a defect of netspec."),
     Code("NS602", "no ONNX form", "What the spec asks for cannot be written with standard ONNX operators."),
     Code("NS603", "not a file of netspec's", "The file cannot be loaded, or has no metadata of netspec's."),

@@ -12,6 +12,7 @@ from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.costs import training_memory
 from netspec.graph.figures import figures, fits
 from netspec.graph.ir import Graph, Program
+from netspec.graph.lints import lint
 from netspec.graph.objective import losses_by_output
 from netspec.graph.way import way_to
 from netspec.spec.load import Spec
@@ -29,6 +30,7 @@ def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
     checker.objectives()
     checker.data()
     checker.promises()
+    lint(checker.reader, spec, program.main)
     return tuple(checker.reader.diagnostics)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Problem, Severity, SpecError, in_order, placed
+from netspec.diagnostics.ignore import without_ignored
 from netspec.graph import Program, build
 from netspec.graph.checks import check
 from netspec.graph.lengths import at_the_shortest, wrong_lengths
@@ -43,7 +44,12 @@ def checked(
             found = (*found, *check(spec, program))
         except Problem as problem:
             found = (*found, placed(problem, file=document.file, span=document.span(("model",), key=True), path="model"))
-    return Checked(spec, program, in_order(found))
+    return Checked(spec, program, in_order(kept(document, found)))
+
+
+def kept(document: Document, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics that the document does not ask to leave out."""
+    return list(found) if document.is_json else without_ignored(found, document.text.splitlines())
 
 
 def required(

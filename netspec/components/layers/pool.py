@@ -22,7 +22,9 @@ _SHAPES = {
 }
 
 
-class _Pool(Layer):
+class Pool(Layer):
+    """What all pools share: a window that slides."""
+
     rank: ClassVar[int] = 2
     short = "pool_size"
     lengths = "refuses"
@@ -70,7 +72,7 @@ class _Pool(Layer):
         return g.op(self.operator, [g.channels_first(x)], kernel_shape=self.windows(), strides=self.steps(), **placing)
 
 
-class _MaxPool(_Pool):
+class _MaxPool(Pool):
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.pool import max_pool
 
@@ -78,7 +80,7 @@ class _MaxPool(_Pool):
         return lambda x: max_pool(x, windows, strides, pads)
 
 
-class _AvgPool(_Pool):
+class _AvgPool(Pool):
     operator = "AveragePool"
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netspec.components.base import Component
 from netspec.diagnostics import Problem
@@ -61,6 +61,14 @@ Locate: TypeAlias = Callable[[str], Path]
 """From a path in a spec to a file that exists below the root. Raises Problem NS006 or NS501."""
 
 
+class Known(NamedTuple):
+    """What is known of a source before it is read: rows, classes of its target, the largest input value."""
+
+    rows: int | None = None
+    classes: int | None = None
+    largest: float | None = None
+
+
 class Source(Component):
     """Where examples come from."""
 
@@ -70,6 +78,10 @@ class Source(Component):
     def paths(self) -> tuple[str, ...]:
         """The paths as the spec writes them, so that `validate` can look for them."""
         return ()
+
+    def known(self) -> Known:
+        """What `validate` may rely on without reading anything."""
+        return Known()
 
     def read(self, locate: Locate) -> Reading:
         """The data. Raises Problem NS501 (missing) or NS509 (malformed)."""

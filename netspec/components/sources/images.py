@@ -7,7 +7,7 @@ from typing import BinaryIO, Literal
 from pydantic import Field
 
 from netspec.components.fields import Count
-from netspec.components.sources.base import Array, Column, Locate, Reading, Source, Table, malformed
+from netspec.components.sources.base import Array, Column, Known, Locate, Reading, Source, Table, malformed
 from netspec.components.sources.tabular import PartedFiles
 from netspec.diagnostics import Problem
 
@@ -27,6 +27,9 @@ class Idx(PartedFiles):
     """
 
     type = "idx"
+
+    def known(self) -> Known:
+        return Known(largest=255)
 
     def table(self, files: tuple[Path, ...]) -> Table:
         import numpy as np
@@ -99,6 +102,9 @@ class Images(Source):
         None, description="[height, width] that images are resized to while reading; without it all must have one size."
     )
     mode: Literal["rgb", "grayscale"] = Field("rgb", description="Three channels or one.")
+
+    def known(self) -> Known:
+        return Known(largest=255)
 
     def paths(self) -> tuple[str, ...]:
         return tuple(path for path in (self.path, self.train, self.validation, self.test) if path)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe
 from netspec.components.fields import Bool, Texts
-from netspec.components.sources.base import Column, Locate, Reading, Source, Table, equal_rows, malformed
+from netspec.components.sources.base import Column, Known, Locate, Reading, Source, Table, equal_rows, malformed
 from netspec.diagnostics import Problem
 
 if TYPE_CHECKING:
@@ -162,6 +162,9 @@ class Inline(Source):
         description="For each column its values, a number, a text or a list of numbers a row."
     )
 
+    def known(self) -> Known:
+        return Known(rows=max((len(values) for values in self.columns.values()), default=0) or None)
+
     def read(self, locate: Locate) -> Reading:
         columns = {name: _inline_column(name, values) for name, values in self.columns.items()}
         equal_rows(columns, "`inline`")
@@ -236,6 +239,14 @@ _SKLEARN = {
     "digits": "load_digits",
     "linnerud": "load_linnerud",
 }
+_KNOWN = {
+    "iris": Known(150, 3, 7.9),
+    "wine": Known(178, 3, 1680.0),
+    "breast_cancer": Known(569, 2, 4254.0),
+    "diabetes": Known(442, None, 301.0),
+    "digits": Known(1797, 10, 16.0),
+    "linnerud": Known(20, None, 251.0),
+}
 
 
 class Sklearn(Source):
@@ -250,6 +261,9 @@ class Sklearn(Source):
     short = "name"
     external = False
     name: Literal["iris", "wine", "breast_cancer", "diabetes", "digits", "linnerud"] = Field(description="Which set.")
+
+    def known(self) -> Known:
+        return _KNOWN[self.name]
 
     def read(self, locate: Locate) -> Reading:
         import numpy as np
