@@ -151,10 +151,16 @@ Count = Annotated[int, BeforeValidator(_count(1)), WithJsonSchema({"x-netspec": 
 CountOrZero = Annotated[int, BeforeValidator(_count(0)), WithJsonSchema({"x-netspec": "count", "minimum": 0})]
 Bool = Annotated[bool, Strict()]
 Float = Annotated[float, BeforeValidator(_float), WithJsonSchema({"x-netspec": "number"})]
-Positive = Annotated[Float, AfterValidator(_range(0, None, above=True))]
-NotNegative = Annotated[Float, AfterValidator(_range(0, None))]
-Rate = Annotated[Float, AfterValidator(_range(0, 1, below=True))]
-Fraction = Annotated[Float, AfterValidator(_range(0, 1))]
+Positive = Annotated[
+    Float, AfterValidator(_range(0, None, above=True)), WithJsonSchema({"x-netspec": "number", "exclusiveMinimum": 0})
+]
+NotNegative = Annotated[Float, AfterValidator(_range(0, None)), WithJsonSchema({"x-netspec": "number", "minimum": 0})]
+Rate = Annotated[
+    Float,
+    AfterValidator(_range(0, 1, below=True)),
+    WithJsonSchema({"x-netspec": "number", "minimum": 0, "exclusiveMaximum": 1}),
+]
+Fraction = Annotated[Float, AfterValidator(_range(0, 1)), WithJsonSchema({"x-netspec": "number", "minimum": 0, "maximum": 1})]
 Window = Annotated[int | tuple[int, ...], BeforeValidator(_window(1)), WithJsonSchema({"x-netspec": "window"})]
 Amounts = Annotated[Any, BeforeValidator(_padding(())), WithJsonSchema({"x-netspec": "amounts"})]
 Padding: TypeAlias = Annotated[
@@ -165,7 +171,7 @@ CausalPadding: TypeAlias = Annotated[
     BeforeValidator(_padding(("valid", "same", "causal"))),
     WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same", "causal"]}),
 ]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_tuple), WithJsonSchema({"x-netspec": "texts"})]
 PoolMode = Literal["max", "avg"]
 
 __all__ = [

@@ -48,7 +48,7 @@ class Constant(BaseInitializer):
 
     type = "constant"
     short = "value"
-    value: Any = Field(description="A number, or lists of numbers in the weight's shape.")
+    value: Any = Field(description="A number, or lists of numbers in the weight's shape.", examples=[0.1])
 
     def jax(self) -> "JaxInitializer":
         import jax.numpy as jnp

@@ -26,10 +26,14 @@ class Family(Component):
     """A network in one mapping."""
 
     activation: ActivationChoice | None = Field(default_factory=Relu, description="After every hidden layer.")
-    normalization: Normalization | None = Field(None, description="Between each hidden layer and its activation.")
-    dropout: Rate | None = Field(None, description="After the activation of each hidden dense layer.")
-    output: Size | None = Field(None, description="Units of the last layer; without it the last hidden layer is the output.")
-    output_activation: ActivationChoice | None = Field(None, description="After the last layer.")
+    normalization: Normalization | None = Field(
+        None, description="Between each hidden layer and its activation.", examples=["batch_norm"]
+    )
+    dropout: Rate | None = Field(None, description="After the activation of each hidden dense layer.", examples=[0.2])
+    output: Size | None = Field(
+        None, description="Units of the last layer; without it the last hidden layer is the output.", examples=[10]
+    )
+    output_activation: ActivationChoice | None = Field(None, description="After the last layer.", examples=["sigmoid"])
 
     def layers(self, rank: int) -> list[Layer]:
         """The layers for an input of `rank` axes. Raises Problem where the family does not fit it."""
@@ -56,7 +60,7 @@ class Mlp(Family):
     """Dense layers one after the other; an image is flattened first."""
 
     type = "mlp"
-    hidden: tuple[Size, ...] = Field((), description="Units of each hidden layer.")
+    hidden: tuple[Size, ...] = Field((), description="Units of each hidden layer.", examples=[[128, 64]])
 
     def layers(self, rank: int) -> list[Layer]:
         layers = ([Flatten()] if rank > 1 else []) + self._head(self.hidden)
@@ -69,7 +73,7 @@ class Cnn(Family):
     """Convolutions with pooling, then dense layers; 1d, 2d or 3d from the input's rank."""
 
     type = "cnn"
-    filters: tuple[Size, ...] = Field(description="Filters of each convolution.")
+    filters: tuple[Size, ...] = Field(description="Filters of each convolution.", examples=[[32, 64]])
     kernel_size: Window = Field(3, description="Window of the convolutions.")
     strides: Window = Field(1, description="Step of the convolutions.")
     padding: Padding = Field("same", description="Padding of the convolutions.")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.augment import AUGMENTS, Augment
@@ -54,8 +54,8 @@ def _list(field: str) -> Callable[[object], object]:
     return check
 
 
-Steps = Annotated[tuple[AnyTransform, ...], BeforeValidator(_listed)]
-Part = Annotated[Any, BeforeValidator(lambda value: _part(value))]
+Steps = Annotated[tuple[AnyTransform, ...], BeforeValidator(_listed), WithJsonSchema({"x-netspec": "steps"})]
+Part = Annotated[Any, BeforeValidator(lambda value: _part(value)), WithJsonSchema({"x-netspec": "number", "minimum": 0})]
 
 
 def _part(value: object) -> float | int:
@@ -78,8 +78,8 @@ class Split(Section):
     test: Part = Field(0.0, description="Share (below 1) or number of rows that are kept for the end.")
     stratify: Bool = Field(False, description="Keeps each class's share the same in every part.")
     seed: Int = Field(0, description="Which split of the many.")
-    by: Literal["time"] | None = Field(None, description="`time` cuts in row order instead of drawing.")
-    group: str | None = Field(None, description="A column whose equal values stay in one part.")
+    by: Literal["time"] | None = Field(None, description="`time` cuts in row order instead of drawing.", examples=["time"])
+    group: str | None = Field(None, description="A column whose equal values stay in one part.", examples=["patient"])
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
@@ -94,11 +94,19 @@ class Split(Section):
 class DataSection(Section):
     """Where examples come from and how they are prepared."""
 
-    source: AnySource = Field(description="The data: a kind of source with its fields.")
-    inputs: dict[str, Texts] | None = Field(None, description="The columns of each input; `all` is every column but targets.")
-    target: str | dict[str, str] | None = Field(None, description="The target column, by output name where there are several.")
+    source: AnySource = Field(description="The data: a kind of source with its fields.", examples=[{"csv": "rows.csv"}])
+    inputs: dict[str, Texts] | None = Field(
+        None, description="The columns of each input; `all` is every column but targets.", examples=[{"input": "all"}]
+    )
+    target: str | dict[str, str] | None = Field(
+        None, description="The target column, by output name where there are several.", examples=["species"]
+    )
     split: Split = Field(default_factory=Split, description="How rows are divided into train, validation and test.")
-    preprocess: dict[str, Steps] = Field(default_factory=dict, description="Steps by input, column or kind.")
+    preprocess: dict[str, Steps] = Field(
+        default_factory=dict,
+        description="Steps by input, column or kind.",
+        examples=[{"numbers": [{"impute": "median"}, "standardize"]}],
+    )
     augment: Annotated[tuple[AnyAugment, ...], BeforeValidator(_list("augment"))] = Field(
         (), description="Random changes of training batches."
     )
@@ -140,8 +148,8 @@ class Regularization(Section):
 class Gradient(Section):
     """What happens to gradients before the optimizer sees them."""
 
-    clip_norm: Positive | None = Field(None, description="Scales down gradients whose joint norm is larger.")
-    clip_value: Positive | None = Field(None, description="Cuts each gradient to this size.")
+    clip_norm: Positive | None = Field(None, description="Scales down gradients whose joint norm is larger.", examples=[1.0])
+    clip_value: Positive | None = Field(None, description="Cuts each gradient to this size.", examples=[0.5])
     accumulate: Count = Field(1, description="Batches whose gradients are averaged before each update.")
 
 
@@ -155,24 +163,28 @@ class Checkpoint(Section):
 class TrainSection(Section):
     """How the network is trained."""
 
-    loss: Annotated[Any, BeforeValidator(_losses)] = Field(
-        description="What training makes small, by output name where there are several."
+    loss: Annotated[Any, BeforeValidator(_losses), WithJsonSchema({"x-netspec": "losses"})] = Field(
+        description="What training makes small, by output name where there are several.", examples=["cross_entropy"]
     )
     class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
-        None, description="`balanced` weighs classes by how rare they are; or a weight for each class."
+        None, description="`balanced` weighs classes by how rare they are; or a weight for each class.", examples=["balanced"]
     )
-    optimizer: AnyOptimizer = Field(description="How gradients become updates.")
+    optimizer: AnyOptimizer = Field(description="How gradients become updates.", examples=[{"adam": 1e-3}])
     schedule: AnySchedule = Field(default_factory=ConstantSchedule, description="How the learning rate changes.")
     epochs: Count = Field(10, description="Passes over the training part.")
     batch_size: Count = Field(32, description="Examples a step.")
     metrics: Annotated[tuple[AnyMetric, ...], BeforeValidator(_list("metrics"))] = Field(
         (), description="Figures beside the loss."
     )
-    early_stopping: EarlyStopping | None = Field(None, description="Stops when nothing gets better.")
+    early_stopping: EarlyStopping | None = Field(
+        None, description="Stops when nothing gets better.", examples=[{"monitor": "validation_loss", "patience": 5}]
+    )
     regularization: Regularization = Field(default_factory=Regularization, description="A penalty on all kernels.")
     gradient: Gradient = Field(default_factory=Gradient, description="Clipping and accumulation.")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="What is computed in; master weights are float32.")
-    ema: Rate | None = Field(None, description="Decay of an average of the weights, which is then evaluated and exported.")
+    ema: Rate | None = Field(
+        None, description="Decay of an average of the weights, which is then evaluated and exported.", examples=[0.999]
+    )
     on_nonfinite: Literal["stop", "skip", "rollback"] = Field("stop", description="What happens at a loss that is not finite.")
     seed: CountOrZero = Field(0, description="Decides everything random.")
     checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="When state is saved.")
@@ -182,12 +194,20 @@ class ExportSection(Section):
     """What the shipped graph looks like."""
 
     inputs: Literal["raw", "prepared"] = Field(
-        "raw", description="`raw` has the preprocessing in the graph, `prepared` the network alone."
+        "raw",
+        description="`raw` has the preprocessing in the graph, `prepared` the network alone.",
+        examples=[{"input": "all"}],
     )
     outputs: Literal["as_spec", "probabilities", "labels"] = Field("as_spec", description="What the graph gives.")
     layout: Literal["channels_last", "channels_first"] = Field("channels_last", description="Layout at the graph's boundary.")
-    dynamic: tuple[str, ...] | None = Field(None, description="Axes that stay free; by default the batch and every free dim.")
-    opset: Annotated[int, BeforeValidator(lambda value: _opset(value))] = Field(18, description="ONNX opset, 18 to 23.")
+    dynamic: tuple[str, ...] | None = Field(
+        None, description="Axes that stay free; by default the batch and every free dim.", examples=[["batch"]]
+    )
+    opset: Annotated[
+        int,
+        BeforeValidator(lambda value: _opset(value)),
+        WithJsonSchema({"x-netspec": "count", "minimum": 18, "maximum": 23}),
+    ] = Field(18, description="ONNX opset, 18 to 23.")
 
 
 def _opset(value: object) -> int:
@@ -213,15 +233,15 @@ def _quantity(value: object) -> float:
     return round(float(match[1]) * _FACTORS[match[2]])
 
 
-Quantity = Annotated[Any, BeforeValidator(_quantity)]
+Quantity = Annotated[Any, BeforeValidator(_quantity), WithJsonSchema({"x-netspec": "quantity"})]
 
 
 class Bound(Section):
     """What a figure must be."""
 
-    min: Quantity | None = Field(None, description="It is at least this.")
-    max: Quantity | None = Field(None, description="It is at most this.")
-    equal: Quantity | None = Field(None, description="It is exactly this.")
+    min: Quantity | None = Field(None, description="It is at least this.", examples=[10])
+    max: Quantity | None = Field(None, description="It is at most this.", examples=[50])
+    equal: Quantity | None = Field(None, description="It is exactly this.", examples=[61706])
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -244,20 +264,24 @@ class ExpectSection(Section):
     """Promises that CI holds the spec to."""
 
     output: tuple[int | str, ...] | dict[str, tuple[int | str, ...]] | None = Field(
-        None, description="The shape of the output, without the batch axis."
+        None, description="The shape of the output, without the batch axis.", examples=[[10]]
     )
-    parameters: Bound | None = Field(None, description="Trainable parameters.")
-    flops: Bound | None = Field(None, description="Multiply-adds counted as two, for one example.")
-    memory: Bound | None = Field(None, description="Bytes that one training step takes at `batch_size` (an estimate).")
-    onnx_size: Bound | None = Field(None, description="Bytes of the exported file.")
-    metrics: dict[str, Bound] = Field(default_factory=dict, description="Figures such as `test_accuracy`.")
+    parameters: Bound | None = Field(None, description="Trainable parameters.", examples=[{"max": "50k"}])
+    flops: Bound | None = Field(None, description="Multiply-adds counted as two, for one example.", examples=[{"max": "2M"}])
+    memory: Bound | None = Field(
+        None, description="Bytes that one training step takes at `batch_size` (an estimate).", examples=[{"max": "64MB"}]
+    )
+    onnx_size: Bound | None = Field(None, description="Bytes of the exported file.", examples=[{"max": "200KB"}])
+    metrics: dict[str, Bound] = Field(
+        default_factory=dict, description="Figures such as `test_accuracy`.", examples=[{"test_accuracy": {"min": 0.98}}]
+    )
 
 
 class DimSection(Section):
     """What is known of a named dim."""
 
-    min: Count | None = Field(None, description="The least length.")
-    max: Count | None = Field(None, description="The greatest length.")
+    min: Count | None = Field(None, description="The least length.", examples=[10])
+    max: Count | None = Field(None, description="The greatest length.", examples=[50])
     multiple_of: Count = Field(1, description="Every length is a multiple of this.")
 
     @model_validator(mode="after")

@@ -111,11 +111,13 @@ else:
 class KernelLayer(WeightedLayer):
     """A layer with a kernel, and by default a bias, that an activation may follow."""
 
-    activation: ActivationChoice | None = Field(None, description="An activation applied to the result.")
+    activation: ActivationChoice | None = Field(None, description="An activation applied to the result.", examples=["relu"])
     use_bias: Bool = Field(True, description="Adds a learnt bias.")
     kernel_initializer: Initializer = Field(default_factory=Glorot, description="How the kernel starts.")
     bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
-    kernel_regularizer: Regularizer | None = Field(None, description="Penalty on this kernel: `{l1: ..., l2: ...}`.")
+    kernel_regularizer: Regularizer | None = Field(
+        None, description="Penalty on this kernel: `{l1: ..., l2: ...}`.", examples=[{"l2": 1e-4}]
+    )
     spectral_norm: Bool = Field(False, description="Divides the kernel by its largest singular value (Miyato et al. 2018).")
 
     def kernel_and_bias(self, kernel: Shape, bias: Dim) -> dict[str, Weight]:

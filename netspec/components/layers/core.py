@@ -264,7 +264,7 @@ class Embedding(WeightedLayer):
     type = "embedding"
     short = "output_dim"
     output_dim: Size = Field(description="Length of each vector.")
-    input_dim: Size | None = Field(None, description="Number of ids; by default the input's `vocabulary`.")
+    input_dim: Size | None = Field(None, description="Number of ids; by default the input's `vocabulary`.", examples=[1000])
     embeddings_initializer: Initializer = Field(default_factory=Uniform, description="How the vectors start.")
 
     def output(self, x: TensorType) -> TensorType:

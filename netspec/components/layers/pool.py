@@ -30,7 +30,9 @@ class Pool(Layer):
     lengths = "refuses"
     operator: ClassVar[str] = "MaxPool"
     pool_size: Window = Field(2, description="Size of the window: one number, or one for each spatial axis.")
-    strides: Window | None = Field(None, description="Step of the window; by default its size, so windows do not overlap.")
+    strides: Window | None = Field(
+        None, description="Step of the window; by default its size, so windows do not overlap.", examples=[2]
+    )
     padding: Padding = Field("valid", description="`valid`, `same`, or a number, or a [before, after] pair an axis.")
 
     def windows(self) -> tuple[int, ...]:
@@ -344,7 +346,7 @@ class Crop(Layer):
     most_inputs = 2
     reference_fields = ("like",)
     amounts: Amounts | None = Field(None, description="One number for every side, or a [before, after] pair an axis.")
-    like: str | None = Field(None, description="The name of a layer whose spatial size the result gets.")
+    like: str | None = Field(None, description="The name of a layer whose spatial size the result gets.", examples=["small"])
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

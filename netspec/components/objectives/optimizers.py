@@ -19,7 +19,7 @@ class Optimizer(Component):
     """Arrays of the parameters' size that it remembers, for the estimate of memory."""
     usual: ClassVar[tuple[float, float]] = (1e-5, 3e-2)
     """Learning rates outside of this are nearly always slips."""
-    learning_rate: Positive = Field(description="Size of a step, before the schedule.")
+    learning_rate: Positive = Field(description="Size of a step, before the schedule.", examples=[1e-3])
 
     def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
         """The optax transformation."""
@@ -37,7 +37,7 @@ class Sgd(Optimizer):
     type = "sgd"
     slots = 1
     usual = (1e-5, 5.0)
-    momentum: Rate | None = Field(None, description="Share of the last update that is kept.")
+    momentum: Rate | None = Field(None, description="Share of the last update that is kept.", examples=[0.9])
     nesterov: Bool = Field(False, description="Looks ahead along the momentum.")
 
     def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":
@@ -96,7 +96,7 @@ class RmsProp(Optimizer):
     type = "rmsprop"
     decay: Rate = Field(0.9, description="Decay of the mean of squared gradients.")
     eps: NotNegative = Field(1e-8, description="Added under the root.")
-    momentum: Rate | None = Field(None, description="Share of the last update that is kept.")
+    momentum: Rate | None = Field(None, description="Share of the last update that is kept.", examples=[0.9])
     centered: Bool = Field(False, description="Divides by the variance instead of the mean square.")
 
     def optax(self, learning_rate: "optax.Schedule") -> "optax.GradientTransformation":

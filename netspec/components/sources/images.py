@@ -94,10 +94,14 @@ class Images(Source):
 
     type = "images"
     short = "path"
-    path: str | None = Field(None, description="The folder, relative to the spec; it is split as `split` says.")
-    train: str | None = Field(None, description="The training part's folder, where the parts are given.")
-    validation: str | None = Field(None, description="The validation part's folder.")
-    test: str | None = Field(None, description="The test part's folder.")
+    path: str | None = Field(
+        None, description="The folder, relative to the spec; it is split as `split` says.", examples=["pictures"]
+    )
+    train: str | None = Field(
+        None, description="The training part's folder, where the parts are given.", examples=["pictures/train"]
+    )
+    validation: str | None = Field(None, description="The validation part's folder.", examples=["pictures/validation"])
+    test: str | None = Field(None, description="The test part's folder.", examples=["pictures/test"])
     size: tuple[Count, Count] | None = Field(
         None, description="[height, width] that images are resized to while reading; without it all must have one size."
     )

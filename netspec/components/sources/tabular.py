@@ -44,10 +44,14 @@ class PartedFiles(Source):
     """A source of files: one `path` to be split, or the parts given as `train`, `validation`, `test`."""
 
     short = "path"
-    path: Texts | None = Field(None, description="The file, relative to the spec; it is split as `split` says.")
-    train: Texts | None = Field(None, description="The training part's file, where the parts are given.")
-    validation: Texts | None = Field(None, description="The validation part's file.")
-    test: Texts | None = Field(None, description="The test part's file.")
+    path: Texts | None = Field(
+        None, description="The file, relative to the spec; it is split as `split` says.", examples=["rows.csv"]
+    )
+    train: Texts | None = Field(
+        None, description="The training part's file, where the parts are given.", examples=["train.csv"]
+    )
+    validation: Texts | None = Field(None, description="The validation part's file.", examples=["validation.csv"])
+    test: Texts | None = Field(None, description="The test part's file.", examples=["test.csv"])
 
     @model_validator(mode="after")
     def _path_or_parts(self) -> Self:
@@ -86,7 +90,9 @@ class Csv(PartedFiles):
     type = "csv"
     delimiter: Sign = Field(",", description="What separates columns; `\\t` is a tab.")
     header: Bool = Field(True, description="Whether the first line names the columns.")
-    columns: Distinct | None = Field(None, description="Names of the columns, where the file has no header (or in its place).")
+    columns: Distinct | None = Field(
+        None, description="Names of the columns, where the file has no header (or in its place).", examples=[["age", "income"]]
+    )
     missing: Texts = Field(("",), description="Texts that mean that a value is missing; nothing at all always does.")
     strip: Bool | str = Field(False, description="Cuts blanks, or these characters, from both ends of every value.")
     quote: Quote = Field('"', description="The quoting character; `none` where quotes are ordinary text.")

@@ -26,7 +26,7 @@ class Impute(Transform):
     accepts = ANY
     handles_missing = True
     strategy: Literal["mean", "median", "most_frequent", "constant"] = Field(description="What fills the gap.")
-    value: Float | str | None = Field(None, description="The filler, for `strategy: constant`.")
+    value: Float | str | None = Field(None, description="The filler, for `strategy: constant`.", examples=[0])
 
     @model_validator(mode="after")
     def _value_given(self) -> Self:
