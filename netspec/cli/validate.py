@@ -82,7 +82,7 @@ def _documents(paths: list[str], stdin_filename: str, found: list[Diagnostic], s
         if path == "-":
             named: list[tuple[str, Path | None]] = [(stdin_filename, None)]
         else:
-            named = [(str(p), p) for p in _files(path)]
+            named = [(str(p), p) for p in spec_files(path)]
         if not named:
             found.append(
                 Diagnostic("NS008", f"no spec in `{path}`", help=("a spec has a top-level `netspec` key",), exit_code=2)
@@ -102,7 +102,7 @@ def _text_of(file: Path | None) -> list[str]:
     return file.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def _files(path: str) -> list[Path]:
+def spec_files(path: str) -> list[Path]:
     """A file itself; of a folder or glob, everything that looks like a spec."""
     place = Path(path)
     if place.is_dir():

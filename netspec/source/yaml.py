@@ -33,16 +33,19 @@ def read_yaml(text: str, file: str) -> Document:
     return Document(file, text, data, _spans=lambda: builder.spans)
 
 
-class _Mark(Protocol):
+class Mark(Protocol):
+    """A place in a text, counted from 0."""
+
+    index: int
     line: int
     column: int
 
 
-class _Event(Protocol):
-    """What libyaml's events have between them; which kind one is, its class says (`_is`)."""
+class Event(Protocol):
+    """What libyaml's events have between them; which kind one is, its class says (`is_a`)."""
 
-    start_mark: _Mark
-    end_mark: _Mark
+    start_mark: Mark
+    end_mark: Mark
     anchor: str | None
     tag: str | None
     value: str
@@ -78,15 +81,15 @@ class Builder:
             raise SpecError(self.found)
         return data
 
-    def _events(self, loader: yaml.CLoader) -> Iterator[_Event]:
+    def _events(self, loader: yaml.CLoader) -> Iterator[Event]:
         while loader.check_event():
-            yield cast(_Event, loader.get_event())
+            yield cast(Event, loader.get_event())
 
-    def _document(self, events: Iterator[_Event]) -> Plain:
+    def _document(self, events: Iterator[Event]) -> Plain:
         documents = 0
         data: Plain = None
         for event in events:
-            if _is(event, yaml.DocumentStartEvent):
+            if is_a(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     self._report("NS105", "a spec file holds one document", event, "remove what follows `---`")
@@ -94,22 +97,22 @@ class Builder:
                 data = self._node(next(events), events, (), 0)
         return data
 
-    def _node(self, event: _Event, events: Iterator[_Event], path: Path, depth: int) -> Plain:
+    def _node(self, event: Event, events: Iterator[Event], path: Path, depth: int) -> Plain:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise refused("NS004", f"more than {MAX_NODES} values", self.file, _span(event))
         if depth > MAX_DEPTH:
             raise refused("NS003", f"nested deeper than {MAX_DEPTH} levels", self.file, _span(event))
-        if _is(event, yaml.AliasEvent):
+        if is_a(event, yaml.AliasEvent):
             return self._alias(event, path)
         if event.tag is not None and event.tag != "!":
             self._report("NS104", f"tags like `{event.tag}` are not part of the language", event, "remove the tag")
         before = self.nodes
         data: Plain
-        if _is(event, yaml.ScalarEvent):
+        if is_a(event, yaml.ScalarEvent):
             data = self._scalar(event)
             self.spans.values[path] = _span(event)
-        elif _is(event, yaml.SequenceStartEvent):
+        elif is_a(event, yaml.SequenceStartEvent):
             data = self._sequence(event, events, path, depth)
         else:
             data = self._mapping(event, events, path, depth)
@@ -117,7 +120,7 @@ class Builder:
             self.anchors[event.anchor] = _Anchored(data, self.nodes - before + 1)
         return data
 
-    def _alias(self, event: _Event, path: Path) -> Plain:
+    def _alias(self, event: Event, path: Path) -> Plain:
         target = self.anchors.get(str(event.anchor))
         self.spans.values[path] = _span(event)
         if target is None:
@@ -126,24 +129,24 @@ class Builder:
         self.nodes += target.nodes
         return target.data
 
-    def _scalar(self, event: _Event) -> Plain:
+    def _scalar(self, event: Event) -> Plain:
         if len(event.value) > MAX_SCALAR:
             raise refused("NS002", f"a text longer than {MAX_SCALAR} characters", self.file, _span(event))
         return event.value if event.style else resolve(event.value)
 
-    def _sequence(self, start: _Event, events: Iterator[_Event], path: Path, depth: int) -> list[Plain]:
+    def _sequence(self, start: Event, events: Iterator[Event], path: Path, depth: int) -> list[Plain]:
         items: list[Plain] = []
         for event in events:
-            if _is(event, yaml.SequenceEndEvent):
+            if is_a(event, yaml.SequenceEndEvent):
                 self.spans.values[path] = _span(start, event)
                 break
             items.append(self._node(event, events, (*path, len(items)), depth + 1))
         return items
 
-    def _mapping(self, start: _Event, events: Iterator[_Event], path: Path, depth: int) -> dict[str, Plain]:
+    def _mapping(self, start: Event, events: Iterator[Event], path: Path, depth: int) -> dict[str, Plain]:
         items: dict[str, Plain] = {}
         for event in events:
-            if _is(event, yaml.MappingEndEvent):
+            if is_a(event, yaml.MappingEndEvent):
                 self.spans.values[path] = _span(start, event)
                 break
             key = self._key(event, events, items, path, depth)
@@ -155,8 +158,8 @@ class Builder:
             items[key] = value
         return items
 
-    def _key(self, event: _Event, events: Iterator[_Event], items: dict[str, Plain], path: Path, depth: int) -> str:
-        if not _is(event, yaml.ScalarEvent):
+    def _key(self, event: Event, events: Iterator[Event], items: dict[str, Plain], path: Path, depth: int) -> str:
+        if not is_a(event, yaml.ScalarEvent):
             self._node(event, events, (*path, "?"), depth + 1)
             self._report("NS110", "a key must be text", event, "quote it if it is meant as text")
             return f"?{len(items)}"
@@ -173,7 +176,7 @@ class Builder:
         self.spans.keys[(*path, key)] = _span(event)
         return key
 
-    def _report(self, code: str, message: str, event: _Event, *help: str) -> None:
+    def _report(self, code: str, message: str, event: Event, *help: str) -> None:
         self.found.append(Diagnostic(code, message, file=self.file, span=_span(event), help=help))
 
     def _syntax_error(self, error: yaml.YAMLError) -> Diagnostic:
@@ -221,10 +224,11 @@ def resolve(text: str) -> Plain:
     return text
 
 
-def _is(event: object, kind: type) -> bool:
+def is_a(event: object, kind: type) -> bool:
+    """Whether an event is of a kind."""
     return isinstance(event, kind)
 
 
-def _span(start: _Event, end: _Event | None = None) -> Span:
+def _span(start: Event, end: Event | None = None) -> Span:
     first, last = start.start_mark, (end or start).end_mark
     return Span(first.line + 1, first.column + 1, last.line + 1, last.column + 1)
