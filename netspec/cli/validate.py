@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -106,7 +107,7 @@ def spec_files(path: str) -> list[Path]:
     """A file itself; of a folder or glob, everything that looks like a spec."""
     place = Path(path)
     if place.is_dir():
-        return sorted(p for p in place.rglob("*") if p.suffix in _ENDINGS and p.is_file() and _is_spec(p))
+        return sorted(_specs_in(place))
     if any(sign in path for sign in "*?[") and not place.exists():
         parts = place.parts
         first = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*?["))
@@ -115,9 +116,25 @@ def spec_files(path: str) -> list[Path]:
     return [place]
 
 
+def _specs_in(folder: Path) -> Iterator[Path]:
+    """The specs in a folder and below; hidden folders and what trainings wrote are passed over."""
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.is_symlink():
+            continue
+        if path.is_dir():
+            if not (path / "manifest.json").exists():
+                yield from _specs_in(path)
+        elif path.suffix in _ENDINGS and _is_spec(path):
+            yield path
+
+
 def _is_spec(path: Path) -> bool:
-    """Whether a file has a top-level `netspec` key, told from its text alone."""
+    """Whether a file has a top-level `netspec` key."""
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".json":
-        return '"netspec"' in text
+        try:
+            data = json.loads(text) if '"netspec"' in text else None
+        except (ValueError, RecursionError):
+            return True  # it means to be a spec, and validating says what is wrong
+        return isinstance(data, dict) and "netspec" in data
     return any(line.startswith(("netspec:", "'netspec':", '"netspec":')) for line in text.splitlines())

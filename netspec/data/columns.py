@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netspec.components.sources.base import Table
+import numpy as np
+
+from netspec.components.sources.base import Column, Table
 from netspec.data.place import Place
 from netspec.diagnostics import Path, suggest
 from netspec.graph.ir import Graph
+
+_FEWEST_ROWS = 20
+"""Below this many rows nobody can tell an identifier from chance."""
 
 KINDS = {"numbers": "number", "categories": "category", "images": "array"}
 """The keys of `preprocess` that mean every column of a kind."""
@@ -17,7 +22,7 @@ def input_columns(place: Place, graph: Graph, table: Table) -> dict[str, tuple[s
     """The columns of each input. Raises SpecError NS502 for one that is not there."""
     given = place.data.inputs
     targets = set(_targets_given(place, graph, table).values())
-    everything = tuple(name for name in table.columns if name not in targets)
+    everything = tuple(name for name, column in table.columns.items() if name not in targets and not _is_identifier(column))
     if given is None:
         name = next(iter(graph.inputs))
         if len(graph.inputs) > 1:
@@ -33,6 +38,16 @@ def input_columns(place: Place, graph: Graph, table: Table) -> dict[str, tuple[s
             if column not in table.columns:
                 raise place.missing_column(column, table, (*at, index) if len(columns) > 1 else at)
     return found
+
+
+def _is_identifier(column: Column) -> bool:
+    """Row numbers, or a text of its own on every row: nothing to learn from."""
+    values = column.values
+    if column.kind == "array" or column.rows < _FEWEST_ROWS:
+        return False
+    if column.kind == "number":
+        return bool((np.diff(values) == 1).all())
+    return len(set(values.tolist())) == column.rows
 
 
 def target_columns(place: Place, graph: Graph, table: Table) -> dict[str, str]:

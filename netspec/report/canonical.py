@@ -23,7 +23,7 @@ def _lines(data: Any, indent: int) -> list[str]:
     out: list[str] = []
     items = data.items() if isinstance(data, dict) else [(None, item) for item in data]
     for key, value in items:
-        head = f"{pad}- " if key is None else f"{pad}{_scalar(key)}: "
+        head = f"{pad}- " if key is None else f"{pad}{scalar(key)}: "
         flow = _flow(value)
         if not isinstance(value, (dict, list)) or not value or len(head) + len(flow) <= _WIDTH:
             out.append(head + flow)
@@ -38,14 +38,14 @@ def _lines(data: Any, indent: int) -> list[str]:
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(k)}: {_flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return _scalar(value)
+    return scalar(value)
 
 
-def _scalar(value: Any) -> str:
-    """One value; texts are quoted where YAML could take them for something else."""
+def scalar(value: Any) -> str:
+    """One value as YAML; texts are quoted where YAML could take them for something else."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -96,7 +96,9 @@ class DataSection(Section):
 
     source: AnySource = Field(description="The data: a kind of source with its fields.", examples=[{"csv": "rows.csv"}])
     inputs: dict[str, Texts] | None = Field(
-        None, description="The columns of each input; `all` is every column but targets.", examples=[{"input": "all"}]
+        None,
+        description="The columns of each input; `all` is every column but targets and identifiers.",
+        examples=[{"input": "all"}],
     )
     target: str | dict[str, str] | None = Field(
         None, description="The target column, by output name where there are several.", examples=["species"]

@@ -150,7 +150,7 @@ def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, length
     assert spec.train is not None
     device = jax.devices()[0]
     manifest = {
-        "netspec": 1,
+        "version": 1,
         "name": spec.name,
         "state": "running",
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
