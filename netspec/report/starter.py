@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def _guess(name: str, values: Sequence[str]) -> Guess:
     missing = frozenset(value for value in stripped if value in _MISSING)
     present = [value for value in stripped if value not in missing]
     numbers = bool(present) and all(_is_number(value) for value in present)
-    steps = {float(b) - float(a) for a, b in zip(present, present[1:], strict=False)} if numbers and not missing else set()
+    steps = {float(b) - float(a) for a, b in itertools.pairwise(present)} if numbers and not missing else set()
     return Guess(name, numbers, missing, len(set(present)), len(values), steps == {1.0})
 
 
