@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from netspec.diagnostics import Diagnostic, Severity, Span
+from netspec.diagnostics import Diagnostic, Severity, Span, SpecError
 from netspec.diagnostics.github import github
 from netspec.diagnostics.json import as_object
 from netspec.diagnostics.sarif import sarif
 from netspec.diagnostics.text import concise, full
+from netspec.graph.validate import checked
+from netspec.source import read_file
 
 NASTY = Diagnostic(
     "NS303",
@@ -65,6 +67,25 @@ def test_sarif_has_a_rule_for_each_code() -> None:
     assert [result["level"] for result in run["results"]] == ["error", "warning", "error"]
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+def test_sarif_is_what_its_schema_says() -> None:
+    """The 2.1.0 schema as the npm package @microsoft/jest-sarif (MIT) carries it."""
+    from jsonschema import Draft4Validator
+
+    schema = json.loads((Path(__file__).parent / "sarif-2.1.0.schema.json").read_text())
+    validator = Draft4Validator(schema)
+    golden = sorted((Path(__file__).parent / "golden").glob("NS*.yaml"))
+    found = [NASTY, WARNING]
+    for path in golden:
+        try:
+            found += checked(read_file(path)).diagnostics
+        except SpecError as error:
+            found += error.diagnostics
+    log = sarif(found, "1.0")
+    assert not [error.message for error in validator.iter_errors(log)]
+    log["runs"][0]["results"][0]["level"] = "fatal"
+    assert [error.message for error in validator.iter_errors(log)]
 
 
 def validate(*arguments: str, folder: Path, given: str | None = None) -> subprocess.CompletedProcess[str]:

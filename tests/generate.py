@@ -1,0 +1,206 @@
+"""Random specs, valid by construction: layers and fields are drawn from the registry, and a draft whose shapes
+do not hold is drawn again. A new layer is covered the day it is registered.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netspec.components.layers import ACTIVATIONS, LAYERS, MERGES, Layer, Merge
+from netspec.components.layers.norm import LAYERS as NORMS
+from netspec.graph.validate import checked
+from netspec.source.document import Document
+from netspec.spec.schema.fields import Schema
+
+MOST_ELEMENTS = 4096
+NAMES = ("stem", "trunk", "left", "right", "head", "body", "skip", "deep", "wide", "tail")
+INPUTS: tuple[Any, ...] = (
+    [6], [12], [7, 3], [8, 4], [6, 6, 2], [8, 8, 3], [7, 9, 1], [4, 4, 4, 2], {"shape": [5], "vocabulary": 9},
+)  # fmt: skip
+
+
+class Generator:
+    """Draws specs; the same seed gives the same specs."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def spec(self, *, most_layers: int = 8) -> dict[str, Any]:
+        """A document that validates without an error."""
+        while True:
+            document = self._draft(most_layers)
+            if document is not None:
+                return document
+
+    def _draft(self, most: int) -> dict[str, Any] | None:
+        input = self.random.choice(INPUTS)
+        document: dict[str, Any] = {"netspec": 1, "name": "drawn", "input": input, "model": {"layers": []}}
+        blocks = {"unit": self._block()} if self.random.random() < 0.4 else {}
+        if blocks:
+            document["blocks"] = blocks
+        layers: list[Any] = document["model"]["layers"]
+        wanted = self.random.randint(1, most)
+        for _ in range(8 * wanted):
+            if len(layers) >= wanted:
+                break
+            layers.append(self._item(layers, depth=0, blocks=bool(blocks)))
+            if not self._holds(document):
+                layers.pop()
+        return document if layers and self._holds(document) else None
+
+    def _holds(self, document: Mapping[str, Any]) -> bool:
+        found = checked(Document("drawn", "", dict(document)))
+        if found.program is None or not found.is_valid:
+            return False
+        graph = found.program.main
+        weights = sum(int(weight.elements) for _, weight in graph.weights() if isinstance(weight.elements, int))
+        outputs = [node.output.elements for node in graph.nodes]
+        return weights < 10 * MOST_ELEMENTS and all(isinstance(size, int) and size <= MOST_ELEMENTS for size in outputs)
+
+    def _block(self) -> dict[str, Any]:
+        return {
+            "vars": {"size": self.random.choice(["required", 3]), "act": "relu"},
+            "layers": [{"dense": {"units": "$(size + 1)", "activation": "$act"}}, {"dense": "$size"}],
+        }
+
+    def _item(self, above: list[Any], *, depth: int, blocks: bool) -> Any:
+        draw = self.random.random()
+        if depth < 2 and draw < 0.08:
+            return self._named({"residual": [self._item([], depth=depth + 1, blocks=blocks)]}, above)
+        if depth < 2 and draw < 0.12:
+            body = [self._item([], depth=depth + 1, blocks=blocks)]
+            return self._named({"residual": {"layers": body, "shortcut": "project"}}, above)
+        if depth < 2 and draw < 0.18:
+            paths = {name: [self._item([], depth=depth + 1, blocks=blocks)] for name in ("a", "b")}
+            merge = self.random.choice(list(MERGES))
+            return self._named({"parallel": {"paths": paths, "merge": merge}}, above)
+        if depth < 2 and draw < 0.24:
+            body = [self._item([], depth=depth + 1, blocks=blocks)]
+            return {"repeat": {"times": self.random.randint(1, 3), "layers": body}}
+        if depth < 2 and draw < 0.28:
+            return {"repeat": {"over": {"n": [2, 3]}, "layers": [{"dense": "$n"}]}}
+        if blocks and draw < 0.36:
+            return self._named({"unit": {"size": self.random.randint(1, 4)}}, above)
+        names = [item["name"] for item in above if isinstance(item, dict) and "name" in item]
+        if names and depth == 0 and draw < 0.42:
+            return {"concat": ["above", self.random.choice(names)]}
+        if names and depth == 0 and draw < 0.46:
+            return {"share": self.random.choice(names), "from": "input"}
+        return self._layer(above)
+
+    def _named(self, item: dict[str, Any], above: list[Any]) -> dict[str, Any]:
+        used = {each.get("name") for each in above if isinstance(each, dict)}
+        free = [name for name in NAMES if name not in used]
+        if free and self.random.random() < 0.4:
+            item["name"] = self.random.choice(free)
+        return item
+
+    def _layer(self, above: list[Any]) -> Any:
+        name = self.random.choice([name for name, layer in LAYERS.items() if not issubclass(layer, Merge)])
+        fields = self.fields(LAYERS[name])
+        if not fields and self.random.random() < 0.7:
+            return name
+        return self._named({name: fields or None}, above)
+
+    def fields(self, layer: type[Layer]) -> dict[str, Any]:
+        """Values for the required fields of a layer, and for some of the others."""
+        found: dict[str, Any] = {}
+        for name, info in layer.model_fields.items():
+            if info.is_required() or self.random.random() < 0.25:
+                value = self._value(layer, name)
+                if value is not None:
+                    found[name] = value
+        return found
+
+    def _value(self, layer: type[Layer], name: str) -> Any:
+        given: dict[str, Callable[[], Any]] = {
+            "activation": lambda: self.random.choice(list(ACTIVATIONS)),
+            "normalization": lambda: self.random.choice([norm.type for norm in NORMS]),
+            "axis": lambda: self.random.choice([-1, 1]),
+            "shape": lambda: self.random.choice([[-1], [2, -1], [-1, 3], [4, 4, -1]]),
+            "axes": lambda: self.random.choice([[2, 1], [1], [2, 3, 1]]),
+        }
+        if name in given:
+            return given[name]()
+        schema: Schema = layer.model_json_schema()["properties"][name]
+        return self._drawn(schema)
+
+    def _drawn(self, schema: Schema) -> Any:
+        """A value of the kind that a field's schema says."""
+        if "anyOf" in schema:
+            return self._drawn(self.random.choice([s for s in schema["anyOf"] if s != {"type": "null"}]))
+        mark = schema.get("x-netspec")
+        if mark in ("size", "count", "window", "amounts"):
+            return self.random.randint(max(1, int(schema.get("minimum", 1))), 4)
+        if mark == "padding":
+            return self.random.choice([*schema["enum"], 1])
+        if mark == "number":
+            low, high = (
+                schema.get("minimum", schema.get("exclusiveMinimum", -2.0)),
+                schema.get("maximum", schema.get("exclusiveMaximum", 2.0)),
+            )
+            return round(low + (0.1 + 0.8 * self.random.random()) * (high - low), 3)
+        if schema.get("type") == "boolean":
+            return self.random.random() < 0.5
+        if "enum" in schema and "x-netspec-catalogue" not in schema:
+            return self.random.choice(schema["enum"])
+        return None
+
+
+def yaml_text(data: Any, random: random.Random, indent: int = 0) -> str:
+    """A document as somebody might have typed it: flow and block, odd indents, comments, blanks."""
+    pad = " " * indent
+    if isinstance(data, dict) and data and random.random() < 0.75:
+        step = random.choice([2, 2, 3, 4])
+        out = ""
+        for key, value in data.items():
+            out += f"{pad}# about {key}\n" if random.random() < 0.08 else ""
+            out += f"{pad}{key}:" + _yaml_value(value, random, indent, step)
+        return out
+    if isinstance(data, list) and data and random.random() < 0.75:
+        return "".join(f"{pad}-" + _yaml_item(item, random, indent) for item in data)
+    return f"{pad}{_flow(data, random)}\n"
+
+
+def _yaml_value(value: Any, random: random.Random, indent: int, step: int) -> str:
+    if isinstance(value, (dict, list)) and value and random.random() < 0.7:
+        if isinstance(value, list) and random.random() < 0.3:
+            step = 0
+        block = yaml_text(value, random, indent + step)
+        inner = isinstance(value, list) or ":" in block.split("{")[0]
+        if inner and block.lstrip()[:1] not in "{[" and (step or block.lstrip().startswith("-")):
+            return "\n" + block
+    comment = "   # so" if random.random() < 0.1 else ""
+    return f"{random.choice([' ', '  '])}{_flow(value, random)}{comment}\n"
+
+
+def _yaml_item(item: Any, random: random.Random, indent: int) -> str:
+    gap = random.choice([1, 1, 3])
+    if isinstance(item, dict) and item and random.random() < 0.6:
+        block = yaml_text(item, random, indent + 1 + gap)
+        if block.lstrip()[:1] not in "{[#" and not block.lstrip().startswith("-"):
+            return " " * gap + block.lstrip(" ")
+    return " " * gap + _flow(item, random) + "\n"
+
+
+def _flow(value: Any, random: random.Random) -> str:
+    if value is None:
+        return "null" if random.random() < 0.5 else "~"
+    if isinstance(value, bool):
+        return random.choice([str(value), str(value).lower()])
+    if isinstance(value, dict):
+        comma = random.choice([", ", ",", " , "])
+        return (
+            random.choice(["{", "{ "])
+            + comma.join(f"{k}: {_flow(v, random)}" for k, v in value.items())
+            + random.choice(["}", " }"])
+        )
+    if isinstance(value, list):
+        return (
+            "["
+            + random.choice([", ", ","]).join(_flow(item, random) for item in value)
+            + random.choice(["]", " ]", ",]"] if value else ["]"])
+        )
+    return str(value)
