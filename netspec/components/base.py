@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from netspec.diagnostics import suggest
+from netspec.diagnostics import closest, suggest
 
 
 class Component(BaseModel):
@@ -33,12 +33,22 @@ class Component(BaseModel):
         ):
             return value
         if cls.short is None:
+            what, help = cls._what_it_takes()
             raise PydanticCustomError(
                 "ns204",
                 "`{type}` takes {what}, not {found}",
-                {"type": cls.type, "what": "fields" if cls.model_fields else "no value", "found": describe(value)},
+                {"type": cls.type, "what": what, "found": describe(value), "help": help},
             )
         return {cls.short: value}
+
+    @classmethod
+    def _what_it_takes(cls) -> tuple[str, str]:
+        """What may stand beside the component's name where no field may stand alone, and how it is written."""
+        if not cls.model_fields:
+            return "no value", f"write `{cls.type}` alone"
+        required = [name for name, field in cls.model_fields.items() if field.is_required()]
+        shown = required or list(cls.model_fields)[:1]
+        return "fields", f"write `{cls.type}: {{{', '.join(f'{name}: ...' for name in shown)}}}`"
 
 
 C = TypeVar("C", bound=Component)
@@ -80,8 +90,12 @@ def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object)
     else:
         raise PydanticCustomError(
             "ns204",
-            "expected the name of a {kind}, or one name with its fields, found {found}",
-            {"kind": kind, "found": f"{len(value)} keys" if isinstance(value, Mapping) else describe(value)},
+            "expected the name of {kind}, or one name with its fields, found {found}",
+            {
+                "kind": f"an {kind}" if kind[0] in "aeiou" else f"a {kind}",
+                "found": f"{len(value)} keys" if isinstance(value, Mapping) else describe(value),
+                "help": _one_name_help(catalogue, value),
+            },
         )
     if name not in catalogue:
         raise PydanticCustomError(
@@ -100,6 +114,25 @@ def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object)
     except PydanticCustomError as error:
         # Raised by `fields_from`, outside any validation: the place is this component's key.
         raise PydanticCustomError(error.type, error.message(), {**(error.context or {}), "below": name}) from None
+
+
+def _one_name_help(catalogue: Mapping[str, type[C]], value: object) -> str:
+    """How one component is chosen, where `value` names none, several, or one in another framework's form."""
+    if not isinstance(value, Mapping):
+        names = [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
+        return suggest(names[0] if names else "", catalogue)
+    kind = next((key for key in ("name", "type", "class_name") if isinstance(value.get(key), str)), None)
+    chosen = [closest(value[kind], catalogue) or value[kind]] if kind else [key for key in value if key in catalogue]
+    if len(chosen) > 1:
+        return f"keep one of {' and '.join(f'`{name}`' for name in chosen)}"
+    if not chosen:
+        return suggest("", catalogue)
+    alone = value.get(chosen[0])
+    short = (
+        catalogue[chosen[0]].short if chosen[0] in catalogue and alone is not None and not isinstance(alone, Mapping) else None
+    )
+    fields = [*([short] if short else []), *(key for key in value if key != kind and key not in chosen)]
+    return f"write `{{{chosen[0]}: {{{', '.join(f'{key}: ...' for key in fields)}}}}}`"
 
 
 class CatalogueSchema:

@@ -40,11 +40,16 @@ def parse_count(value: object) -> int | None:
     return None if number is None else int(number)
 
 
-def _number_help(value: object) -> str:
-    if isinstance(value, str) and re.match(r"[0-9][0-9_]*_[0-9_]*\Z", value):
+def number_help(value: object) -> str:
+    """How a text that looks like a number, or like several, is written; '' for any other value."""
+    if not isinstance(value, str):
+        return ""
+    if re.match(r"[0-9][0-9_]*_[0-9_]*\Z", value):
         plain = value.replace("_", "")
         return f"write {plain}" + (f" or {int(plain) // 1000}k" if int(plain) % 1000 == 0 else "")
-    return "remove the quotes" if isinstance(value, str) and re.match(r"[-0-9.]+\Z", value) else ""
+    if re.match(r"\(?[0-9]+(\s*[x,]\s*[0-9]+)+\)?\Z", value):
+        return f"write [{', '.join(re.findall('[0-9]+', value))}]"
+    return "remove the quotes" if re.match(r"-?[0-9.]+\Z", value) else ""
 
 
 def _size(value: object) -> Dim:
@@ -54,7 +59,7 @@ def _size(value: object) -> Dim:
     if count is None:
         if isinstance(value, str) and NAME.match(value):
             return named(value)
-        raise _wrong("a size (a positive integer, `8k`, or a name)", value, _number_help(value))
+        raise _wrong("a size (a positive integer, `8k`, or a name)", value, number_help(value))
     if count < 1:
         raise _out_of_range(f"a size is at least 1, found {count}")
     return count
@@ -64,7 +69,7 @@ def _count(least: int) -> Any:
     def check(value: object) -> int:
         count = parse_count(value)
         if count is None:
-            raise _wrong("a whole number", value, _number_help(value))
+            raise _wrong("a whole number", value, number_help(value))
         if count < least:
             raise _out_of_range(f"expected at least {least}, found {count}")
         return count
@@ -116,7 +121,8 @@ def _padding(words: tuple[str, ...]) -> Any:
 
 def _float(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _wrong("a number", value, _number_help(value))
+        comma = isinstance(value, str) and re.match(r"[0-9]+,[0-9]+\Z", value)
+        raise _wrong("a number", value, f"write {str(value).replace(',', '.')}" if comma else number_help(value))
     return float(value)
 
 
@@ -176,5 +182,5 @@ PoolMode = Literal["max", "avg"]
 
 __all__ = [
     "NAME", "Amounts", "Bool", "CausalPadding", "Count", "CountOrZero", "Field", "Float", "Fraction", "Int", "NotNegative",
-    "Padding", "Positive", "Rate", "Size", "Texts", "Window", "as_tuple", "parse_count",
+    "Padding", "Positive", "Rate", "Size", "Texts", "Window", "as_tuple", "number_help", "parse_count",
 ]  # fmt: skip

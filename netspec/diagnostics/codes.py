@@ -79,15 +79,15 @@ _ALL = (
     ),
     Code(
         "NS107",
-        "a space is missing after a colon",
-        "YAML reads `{max:50k}` as one word.",
+        "a space is missing after a colon or a dash",
+        "YAML reads `{max:50k}` and `-flatten` as one word.",
         _MLP + "expect:\n  parameters: {max:50k}\n",
         _MLP + "expect:\n  parameters: {max: 50k}\n",
     ),
     Code(
         "NS108",
         "a sign that needs quotes",
-        "`*`, `?`, `&`, `!`, `%`, `@` and a backtick mean something in YAML when they start a value.",
+        "`*`, `?`, `&`, `!`, `%`, `@`, `|`, `>` and a backtick mean something in YAML when they start a value.",
         "netspec: 1\nname: example\ninput: *\nmodel:\n  mlp: {output: 3}\n",
         _MLP,
     ),

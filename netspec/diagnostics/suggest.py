@@ -143,8 +143,72 @@ FOREIGN_WORDS: dict[str, str] = {
     "glorot_uniform": "glorot",
     "glorot_normal": "glorot",
     "lecun_normal": "lecun",
+    "vocab_size": "vocabulary",
+    "num_filters": "filters",
+    "n_filters": "filters",
+    "num_classes": "output",
+    "n_classes": "output",
+    "hidden_units": "hidden",
+    "hidden_layers": "hidden",
+    "hidden_sizes": "hidden",
+    "hidden_layer_sizes": "hidden",
+    "layers": "hidden",
+    "sequential": "layers",
+    "n": "times",
+    "count": "times",
+    "skip": "shortcut",
+    "projection": "shortcut",
+    "downsample": "shortcut",
+    "input": "from",
+    "inputs": "from",
+    "id": "name",
+    "alpha": "negative_slope",
+    "slope": "negative_slope",
+    "sep": "delimiter",
+    "separator": "delimiter",
+    "val_split": "validation",
+    "validation_split": "validation",
+    "val_size": "validation",
+    "test_size": "test",
+    "val_loss": "validation_loss",
+    "val_accuracy": "validation_accuracy",
+    "val_acc": "validation_accuracy",
+    "lr_schedule": "schedule",
+    "lr_scheduler": "schedule",
+    "scheduler": "schedule",
+    "criterion": "loss",
+    "objective": "loss",
+    "loss_function": "loss",
+    "loss_fn": "loss",
+    "label": "target",
+    "labels": "target",
+    "clipnorm": "clip_norm",
+    "clipvalue": "clip_value",
+    "grad_clip": "gradient",
 }
 """Other frameworks' words and ours. Where the same word means two things, the one that fits stands."""
+
+_FURTHER: dict[str, tuple[str, ...]] = {
+    "hidden_size": ("hidden",),
+    "hidden_dim": ("hidden",),
+    "units": ("hidden",),
+    "features": ("inputs",),
+    "size": ("pool_size", "shape"),
+}
+"""What some of those words mean where the first meaning does not fit."""
+
+_FLOWS = "remove it: sizes flow from the layer above"
+LEFT_OUT: dict[str, str] = {
+    **dict.fromkeys(("in_channels", "in_features", "input_shape", "input_dim", "input_size", "batch_input_shape"), _FLOWS),
+    "data_format": "remove it: channels stand last; `export: {layout: channels_first}` turns the exported graph's boundary",
+    "batch_first": "remove it: the batch is the first axis, always",
+    "inplace": "remove it: no layer changes its input",
+    "padding_mode": "write a layer above instead: `- pad: {amounts: 1, mode: reflect}`",
+    "restore_best_weights": "remove it: the best weights are the ones that are kept",
+    "shuffle": "remove it: the training part has a new order in every epoch",
+    **dict.fromkeys(("device", "gpus", "accelerator"), "remove it: the command line chooses, by `netspec train --device`"),
+}
+"""Other frameworks' words that have no counterpart, and why."""
 
 
 def suggest(word: object, valid: Iterable[str], *, list_up_to: int = 12) -> str:
@@ -153,16 +217,21 @@ def suggest(word: object, valid: Iterable[str], *, list_up_to: int = 12) -> str:
     likely = closest(str(word), names)
     if likely:
         return f"did you mean `{likely}`?"
+    if str(word) in LEFT_OUT:
+        return LEFT_OUT[str(word)]
     if 0 < len(names) <= list_up_to:
-        return "write one of " + ", ".join(f"`{name}`" for name in names)
+        return f"write {'one of ' * (len(names) > 1)}" + ", ".join(f"`{name}`" for name in names)
     return ""
 
 
 def closest(word: str, names: Iterable[str]) -> str:
     """The name that `word` was most likely meant to be; '' where none is close."""
     names = sorted(set(names))
-    foreign = FOREIGN_WORDS.get(word) or FOREIGN_WORDS.get(word.lower())
-    if foreign in names:
+    word = _bare(word)
+    lower = word.lower()
+    meanings = (FOREIGN_WORDS.get(word, ""), FOREIGN_WORDS.get(lower, ""), *_FURTHER.get(lower, ()))
+    foreign = next((meaning for meaning in meanings if meaning in names), "")
+    if foreign:
         return foreign
     plain = word.lower().replace("-", "_")
     # Shorter names win ties: `kernal` is nearer to `kernel_size` than to `kernel_regularizer`.
@@ -171,6 +240,11 @@ def closest(word: str, names: Iterable[str]) -> str:
 
 
 _CLOSE = 0.72
+
+
+def _bare(word: str) -> str:
+    """`torch.nn.Linear(3, 4)` as `Linear`: people paste what they know."""
+    return word.partition("(")[0].rpartition(".")[2] or word
 
 
 def _closeness(word: str, name: str) -> float:

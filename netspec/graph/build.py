@@ -26,7 +26,7 @@ def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     try:
         graph = builder.graph()
     except TooLarge as stop:
-        builder.reader.report("NS004", str(stop), stop.at, key=True)
+        builder.reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
         graph = None
     found = tuple(builder.reader.diagnostics)
     if graph is None or any(d.severity is Severity.error for d in found):
@@ -275,7 +275,10 @@ class _Builder:
         for body in item.rounds:
             inner = outer.inner(outer.place(outer.automatic("round")), _names(body))
             self.scopes[inner.prefix[:-1]] = "round"
-            above = self.place(body, inner, above)
+            try:
+                above = self.place(body, inner, above)
+            except TooLarge as stop:
+                raise TooLarge(item.path, str(stop)) from None  # the outermost repeat is what has too many rounds
         return above
 
     def _block(self, item: BlockItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope]:

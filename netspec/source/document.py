@@ -70,3 +70,20 @@ class Spans:
 def refused(code: str, message: str, file: str, span: Span, *help: str) -> SpecError:
     """The error of a text that is not even read to its end."""
     return SpecError(Diagnostic(code, message, file=file, span=span, help=help))
+
+
+def too_deep(file: str, span: Span) -> SpecError:
+    """The refusal of a text that nests without an end."""
+    return refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, span, "no part of a spec nests like this")
+
+
+def too_many(file: str, span: Span) -> SpecError:
+    """The refusal of a text that holds more than a network needs."""
+    help = "data belong into files of their own; where an anchor is used, all that it holds counts again"
+    return refused("NS004", f"more than {MAX_NODES:,} values", file, span, help)
+
+
+def too_long(file: str, span: Span) -> SpecError:
+    """The refusal of a single text that is longer than any name or path."""
+    help = "data belong into files of their own"
+    return refused("NS002", f"a text longer than {MAX_SCALAR:,} characters", file, span, help)

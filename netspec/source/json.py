@@ -9,7 +9,19 @@ import json
 import re
 
 from netspec.diagnostics import Diagnostic, Span, SpecError
-from netspec.source.document import MAX_DEPTH, MAX_NODES, MAX_SCALAR, Document, Plain, Spans, refused
+from netspec.source.document import (
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_SCALAR,
+    Document,
+    Plain,
+    Spans,
+    refused,
+    too_deep,
+    too_long,
+    too_many,
+)
+from netspec.source.json_slips import json_slip, not_finite
 from netspec.source.yaml import Builder
 
 _LONE = re.compile("[\ud800-\udfff]")
@@ -23,12 +35,13 @@ def read_json(text: str, file: str) -> Document:
             text, object_pairs_hook=lambda pairs: _object(pairs, file, found), parse_constant=_refuse_constant
         )
     except json.JSONDecodeError as error:
-        span = Span(error.lineno, error.colno, error.lineno, error.colno + 1)
-        raise refused("NS101", f"this is not JSON: {error.msg.lower()}", file, span) from None
+        slip = json_slip(error.msg, text, error.pos)
+        raise refused(slip.code, slip.message, file, slip.span, *slip.help) from None
     except RecursionError:
-        raise refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, Span(1, 1, 1, 1)) from None
-    except ValueError as error:
-        raise refused("NS101", f"this is not JSON: {error}", file, Span(1, 1, 1, 1)) from None
+        raise too_deep(file, Span(1, 1, 1, 1)) from None
+    except ValueError:
+        slip = not_finite(text)
+        raise refused(slip.code, slip.message, file, slip.span, *slip.help) from None
     _check_limits(data, file)
     if found:
         raise SpecError(_with_places(found, text, file))
@@ -57,11 +70,11 @@ def _check_limits(data: Plain, file: str) -> None:
         value, depth = waiting.pop()
         nodes += 1
         if nodes > MAX_NODES:
-            raise refused("NS004", f"more than {MAX_NODES} values", file, Span(1, 1, 1, 1))
+            raise too_many(file, Span(1, 1, 1, 1))
         if depth > MAX_DEPTH:
-            raise refused("NS003", f"nested deeper than {MAX_DEPTH} levels", file, Span(1, 1, 1, 1))
+            raise too_deep(file, Span(1, 1, 1, 1))
         if isinstance(value, str) and len(value) > MAX_SCALAR:
-            raise refused("NS002", f"a text longer than {MAX_SCALAR} characters", file, Span(1, 1, 1, 1))
+            raise too_long(file, Span(1, 1, 1, 1))
         if isinstance(value, str) and _LONE.search(value):
             raise refused("NS101", "a text holds one half of a surrogate pair, which is no character", file, Span(1, 1, 1, 1))
         if isinstance(value, dict) and any(_LONE.search(key) for key in value):

@@ -26,7 +26,8 @@ def read_file(path: Path) -> Document:
 def read_bytes(raw: bytes, file: str) -> Document:
     """Read a spec from bytes; `file` is what diagnostics call it."""
     if len(raw) > MAX_BYTES:
-        raise refused("NS002", f"file is larger than {MAX_BYTES} bytes", file, Span(1, 1, 1, 1))
+        help = "data belong into files of their own"
+        raise refused("NS002", "the file is larger than 1 MiB", file, Span(1, 1, 1, 1), help)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

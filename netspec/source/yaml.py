@@ -12,7 +12,18 @@ from typing import NamedTuple, Protocol, cast
 import yaml
 
 from netspec.diagnostics import Diagnostic, Path, Span, SpecError
-from netspec.source.document import MAX_DEPTH, MAX_NODES, MAX_SCALAR, Document, Plain, Spans, refused
+from netspec.source.document import (
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_SCALAR,
+    Document,
+    Plain,
+    Spans,
+    too_deep,
+    too_long,
+    too_many,
+)
+from netspec.source.slips import yaml_slip
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -92,7 +103,7 @@ class Builder:
             if is_a(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._report("NS105", "a spec file holds one document", event, "remove what follows `---`")
+                    self._report("NS105", "a spec file holds one document", event, "give each network a file of its own")
                     return data
                 data = self._node(next(events), events, (), 0)
         return data
@@ -100,13 +111,15 @@ class Builder:
     def _node(self, event: Event, events: Iterator[Event], path: Path, depth: int) -> Plain:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise refused("NS004", f"more than {MAX_NODES} values", self.file, _span(event))
+            raise too_many(self.file, _span(event))
         if depth > MAX_DEPTH:
-            raise refused("NS003", f"nested deeper than {MAX_DEPTH} levels", self.file, _span(event))
+            raise too_deep(self.file, _span(event))
         if is_a(event, yaml.AliasEvent):
             return self._alias(event, path)
         if event.tag is not None and event.tag != "!":
-            self._report("NS104", f"tags like `{event.tag}` are not part of the language", event, "remove the tag")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            help = "remove the tag, or quote what is meant as text"
+            self._report("NS104", f"tags like `{tag}` are not part of the language", event, help)
         before = self.nodes
         data: Plain
         if is_a(event, yaml.ScalarEvent):
@@ -124,14 +137,15 @@ class Builder:
         target = self.anchors.get(str(event.anchor))
         self.spans.values[path] = _span(event)
         if target is None:
-            self._report("NS101", f"no anchor `&{event.anchor}` stands above", event)
+            help = f"set it above by `&{event.anchor}`, or quote what is meant as text"
+            self._report("NS101", f"no anchor `&{event.anchor}` stands above", event, help)
             return None
         self.nodes += target.nodes
         return target.data
 
     def _scalar(self, event: Event) -> Plain:
         if len(event.value) > MAX_SCALAR:
-            raise refused("NS002", f"a text longer than {MAX_SCALAR} characters", self.file, _span(event))
+            raise too_long(self.file, _span(event))
         return event.value if event.style else resolve(event.value)
 
     def _sequence(self, start: Event, events: Iterator[Event], path: Path, depth: int) -> list[Plain]:
@@ -149,7 +163,7 @@ class Builder:
             if is_a(event, yaml.MappingEndEvent):
                 self.spans.values[path] = _span(start, event)
                 break
-            key = self._key(event, events, items, path, depth)
+            key = self._key(event, events, items, start, path, depth)
             value_event = next(events)
             value = self._node(value_event, events, (*path, key), depth + 1)
             if value is None and (missing := re.match(r"([A-Za-z_]\w*):(\S.*)", key)):
@@ -158,7 +172,7 @@ class Builder:
             items[key] = value
         return items
 
-    def _key(self, event: Event, events: Iterator[Event], items: dict[str, Plain], path: Path, depth: int) -> str:
+    def _key(self, event: Event, events: Iterator[Event], items: dict[str, Plain], start: Event, path: Path, depth: int) -> str:
         if not is_a(event, yaml.ScalarEvent):
             self._node(event, events, (*path, "?"), depth + 1)
             self._report("NS110", "a key must be text", event, "quote it if it is meant as text")
@@ -172,7 +186,8 @@ class Builder:
         elif key in items:
             first = self.spans.keys.get((*path, key))
             where = f" (first on line {first.line})" if first else ""
-            self._report("NS102", f"`{key}` stands twice in one mapping{where}", event, "keep one of the two")
+            listed = ", or start each with `- ` if they are meant as a list" if path and not start.flow_style else ""
+            self._report("NS102", f"`{key}` stands twice in one mapping{where}", event, f"keep one of the two{listed}")
         self.spans.keys[(*path, key)] = _span(event)
         return key
 
@@ -180,35 +195,8 @@ class Builder:
         self.found.append(Diagnostic(code, message, file=self.file, span=_span(event), help=help))
 
     def _syntax_error(self, error: yaml.YAMLError) -> Diagnostic:
-        mark = getattr(error, "problem_mark", None)
-        problem = str(getattr(error, "problem", None) or error)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        code, message, help = _explain_syntax(problem, self.text, line, column)
-        return Diagnostic(code, message, file=self.file, span=Span(line, column, line, column + 1), help=help)
-
-
-def _explain_syntax(problem: str, text: str, line: int, column: int) -> tuple[str, str, tuple[str, ...]]:
-    """Code, message and help for what libyaml says; it knows the rule, this knows the usual slip."""
-    lines = text.splitlines()
-    here = lines[line - 1] if line <= len(lines) else ""
-    above = lines[line - 2] if line > 1 else ""
-    if "mapping values are not allowed" in problem:
-        bare = re.match(r"\s*- ([a-z]\w*)\s*(#.*)?$", above)
-        if bare:
-            name = bare[1]
-            return "NS106", f"`{name}` needs a colon before its siblings", (f"write `- {name}:` on line {line - 1}",)
-        return "NS106", "a `:` stands where no key can be", ("quote the text if the colon belongs to it",)
-    if "alphabetic or numeric character" in problem or re.search(r":\s+[*?&!%@`]([\s,}\]]|$)", here):
-        sign = re.search(r"[:\[,]\s*([*?&!%@`])", here)
-        shown = sign[1] if sign else "it"
-        return "NS108", f"`{shown}` has a meaning of its own in YAML", (f'quote it: "{shown}"',)
-    if "cannot start any token" in problem and "\t" in here:
-        return "NS101", "a tab cannot indent YAML", ("use spaces",)
-    if "did not find expected" in problem and here.count("$(") > here.count(")"):
-        return "NS109", "`$(` is not closed on this line", ("close it, or quote the expression",)
-    if "did not find expected ',' or" in problem:
-        return "NS101", "a `,` or a closing bracket is missing", ("check the brackets on this line and the line above",)
-    return "NS101", f"this is not YAML: {problem}", ()
+        slip = yaml_slip(error, self.text)
+        return Diagnostic(slip.code, slip.message, file=self.file, span=slip.span, caption=slip.caption, help=slip.help)
 
 
 def resolve(text: str) -> Plain:

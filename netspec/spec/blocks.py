@@ -28,6 +28,8 @@ class Block:
     inputs: tuple[str, ...] = ()
     remat: bool = False
     used: bool = False
+    broken: bool = False
+    """What is wrong with its frame has been told: its calls are passed over."""
 
     @property
     def at(self) -> Path:
@@ -45,6 +47,7 @@ def read_blocks(given: Plain, reader: Reader, reserved: tuple[str, ...]) -> dict
     found = {}
     for name, value in given.items():
         at: Path = ("blocks", name)
+        block = None
         if not NAME.match(name):
             help = "use lower case letters, digits and `_`"
             reader.report("NS210", f"a block cannot be called `{name}`", at, key=True, help=help)
@@ -52,15 +55,16 @@ def read_blocks(given: Plain, reader: Reader, reserved: tuple[str, ...]) -> dict
             reader.report(
                 "NS312", f"a block cannot be called like the layer `{name}`", at, key=True, help="choose another name"
             )
-        elif (block := _block(name, value, reader, reserved)) is not None:
-            found[name] = block
+        else:
+            block = _block(name, value, reader, reserved)
+        found[name] = block or Block(name, None, broken=True)
     return found
 
 
 def _block(name: str, value: Plain, reader: Reader, reserved: tuple[str, ...]) -> Block | None:
     at: Path = ("blocks", name)
     if not isinstance(value, dict):
-        help = f"write `{name}: {{layers: [...]}}`"
+        help = f"write `layers:` below `{name}:`, and the layers below that"
         reader.report(
             "NS204", f"a block takes `layers`, and perhaps `vars` and `inputs`, found {describe(value)}", at, help=help
         )
@@ -116,4 +120,4 @@ def _inputs(given: Plain, at: Path, reader: Reader) -> tuple[str, ...]:
 
 def uncalled(blocks: Mapping[str, Block]) -> Iterator[Block]:
     """Blocks that nothing calls."""
-    return (block for block in blocks.values() if not block.used)
+    return (block for block in blocks.values() if not block.used and not block.broken)

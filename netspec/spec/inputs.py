@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netspec.components.base import describe
-from netspec.components.fields import NAME, parse_count
+from netspec.components.fields import NAME, number_help, parse_count
 from netspec.diagnostics import Path, suggest
 from netspec.source import Plain
 from netspec.spec.reader import Reader, Skip
@@ -14,6 +14,7 @@ from netspec.spec.variables import Variables
 from netspec.tensor import Dim, DType, TensorType, named
 
 _FIELDS = ("shape", "dtype", "vocabulary")
+_FREE = "leave the batch axis out: it is always there; another axis of any length has a name, such as `time`"
 
 
 class InputReader:
@@ -79,7 +80,8 @@ class InputReader:
         except Skip:
             return None
         fields = value if isinstance(value, dict) else {"shape": value}
-        for key in fields.keys() - set(_FIELDS):
+        unknown = [key for key in fields if key not in _FIELDS]
+        for key in unknown:
             self.reader.report("NS203", f"unknown field `{key}` for an input", (*at, key), key=True, help=suggest(key, _FIELDS))
         shape = self._shape(fields.get("shape"), (*at, "shape") if isinstance(value, dict) else at)
         vocabulary = self._dim(fields["vocabulary"], (*at, "vocabulary")) if "vocabulary" in fields else None
@@ -88,15 +90,18 @@ class InputReader:
             help = "write `float32` or `int32`"
             self.reader.report("NS205", f"an input cannot hold {describe(dtype)}", (*at, "dtype"), help=help)
             return None
+        if vocabulary is None and "vocabulary" in fields:
+            return None
         if vocabulary is not None and dtype != "int32":
             self.reader.report("NS213", "a `vocabulary` belongs to ids, which are `int32`", (*at, "dtype"))
             return None
-        return None if shape is None else TensorType(shape, DType(dtype), vocabulary)
+        return None if shape is None or unknown else TensorType(shape, DType(dtype), vocabulary)
 
     def _shape(self, value: Plain, at: Path) -> tuple[Dim, ...] | None:
         if not isinstance(value, list):
             message = "an input needs a shape" if value is None else f"expected a list of sizes, found {describe(value)}"
-            self.reader.report("NS204", message, at, help="for example [28, 28, 1], without the batch axis")
+            help = f"write [{value}]" if type(value) is int else number_help(value) or "for example [28, 28, 1]"
+            self.reader.report("NS204", message, at, help=f"{help}, without the batch axis")
             return None
         if not 1 <= len(value) <= 4:
             self.reader.report("NS402", f"an input has one to four axes, found {len(value)}", at)
@@ -114,8 +119,10 @@ class InputReader:
             self.reader.report("NS205", str(error), at)
             return None
         if count is None:
-            self.reader.report("NS204", f"expected a size (a positive integer or a name), found {describe(value)}", at)
+            help = number_help(value) or _FREE
+            self.reader.report(
+                "NS204", f"expected a size (a positive integer or a name), found {describe(value)}", at, help=help
+            )
         elif count < 1:
-            help = "leave the batch axis out: it is always there" if count == -1 else ""
-            self.reader.report("NS205", f"a size is at least 1, found {count}", at, help=help)
+            self.reader.report("NS205", f"a size is at least 1, found {count}", at, help=_FREE)
         return count if count is not None and count >= 1 else None

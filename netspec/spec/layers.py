@@ -62,14 +62,14 @@ class LayerReader:
         if not isinstance(value, list):
             help = "start each layer with `- `"
             self.reader.report("NS204", f"expected a list of layers, found {describe(value)}", at, help=help)
-            return ()
+            return (_unknown(value, at),)
         if not value:
             self.reader.report("NS202", f"`{at[-1]}` is an empty list of layers", at, help="write at least one layer")
-        found = (self.item(item, (*at, index)) for index, item in enumerate(value))
-        return tuple(item for item in found if item is not None)
+            return (_unknown(value, at),)
+        return tuple(self.item(item, (*at, i)) or _unknown(item, (*at, i)) for i, item in enumerate(value))
 
     def item(self, value: Plain, at: Path) -> Item | None:
-        """One item; None where it cannot even be told what it is. Raises TooLarge."""
+        """One item; None where it cannot even be told what it is, which has been reported. Raises TooLarge."""
         self.shared.count += 1
         if self.shared.count > MAX_LAYERS:
             raise TooLarge(at, f"more than {MAX_LAYERS:,} layers when everything is expanded")
@@ -144,7 +144,8 @@ class LayerReader:
             self.reader.report("NS209", f"{names} {verb} beside `{layer}`", (*at, own[0]), key=True, help=help)
         for key in keys:
             if key not in fields:
-                help = suggest(key, [*fields, *SIBLINGS])
+                help = suggest(key, [*fields, *SIBLINGS], list_up_to=0)
+                help = help or f"only `name` and `from` stand beside a layer; the fields of `{layer}` are its value"
                 self.reader.report("NS203", f"unknown field `{key}` beside `{layer}`", (*at, key), key=True, help=help)
 
     def _without_siblings(self, key: str, value: Plain, at: Path) -> Plain:
@@ -178,7 +179,8 @@ class LayerReader:
         if not names or not all(isinstance(name, str) for name in names):
             if value is not None:
                 message = f"`from` takes a layer's name or a list of names, found {describe(value)}"
-                self.reader.report("NS204", message, at)
+                help = "give the layer that is meant a `name`, and write that"
+                self.reader.report("NS204", message, at, help=help)
             return ("?",)
         return tuple(str(name) for name in names)
 
@@ -222,6 +224,13 @@ class LayerReader:
             self.reader.report("NS202", f"`{layer.type}` joins {due} layers, found {len(layer.inputs)}", frame.at, help=help)
             return LayerItem(frame.at, layer.type, None, frame.name, layer.inputs or None)
         return LayerItem(frame.at, layer.type, layer, frame.name, layer.inputs)
+
+
+def _unknown(value: Plain, at: Path) -> LayerItem:
+    """What stands for an item that could not be read: its name is known, its value absorbs what follows."""
+    name = value.get("name") if isinstance(value, dict) else None
+    named = isinstance(name, str) and NAME.match(name) and name not in RESERVED
+    return LayerItem(at, "?", None, str(name) if named else None, ("?",))
 
 
 def is_source(name: str) -> bool:

@@ -8,27 +8,24 @@ from pathlib import Path as FilePath
 
 from netspec.components.base import describe
 from netspec.components.fields import NAME
-from netspec.diagnostics import Diagnostic, Path, Problem, Severity, SpecError, in_order, suggest
+from netspec.diagnostics import Diagnostic, Path, Problem, Severity, SpecError, closest, in_order, suggest
 from netspec.source import Document, Plain, read_file
 from netspec.spec.blocks import REQUIRED, Block, read_blocks, uncalled
+from netspec.spec.elsewhere import elsewhere
 from netspec.spec.inputs import InputReader
 from netspec.spec.items import Item
 from netspec.spec.layers import Frame, Shared
-from netspec.spec.model import ModelReader
+from netspec.spec.model import KINDS, ModelReader
 from netspec.spec.overrides import override
 from netspec.spec.reader import Reader, Skip, TooLarge
 from netspec.spec.scopes import ItemReader
+from netspec.spec.sections import SECTIONS as SECTIONS
 from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, Section, TrainSection
 from netspec.spec.variables import BROKEN, Variables
 from netspec.tensor import TensorType
 
 VERSION = 1
-SECTIONS: dict[str, type[Section]] = {
-    "data": DataSection,
-    "train": TrainSection,
-    "export": ExportSection,
-    "expect": ExpectSection,
-}
+_REQUIRED = {"name": "name: digits-cnn", "model": "model: {mlp: {hidden: [64], output: 10}}"}
 KEYS = ("netspec", "name", "description", "vars", "dims", "input", "inputs", "blocks", "model", *SECTIONS)
 
 
@@ -74,7 +71,8 @@ def read_spec(document: Document, overrides: Mapping[str, Plain]) -> tuple[Spec 
     data = document.data
     if not isinstance(data, dict):
         found = "an empty file" if data is None else describe(data)
-        reader.report("NS201", f"a spec is a mapping that starts with `netspec: 1`, found {found}", ())
+        help = "write `netspec: 1` as the first line, and one key a line below it: `name: ...`, `input: ...`, `model: ...`"
+        reader.report("NS201", f"a spec is a mapping that starts with `netspec: 1`, found {found}", (), help=help)
         return None, tuple(reader.diagnostics)
     if "netspec" not in data:
         help = "write `netspec: 1` as the first line"
@@ -135,7 +133,7 @@ class _Loader:
             for block in uncalled(layers.shared.blocks):
                 self._uncalled(block, layers)
         except TooLarge as stop:
-            self.reader.report("NS004", str(stop), stop.at)
+            self.reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
             return None, None
         return found
 
@@ -156,14 +154,20 @@ class _Loader:
     def _check_keys(self) -> None:
         report = self.reader.report
         if type(self.data["netspec"]) is not int or self.data["netspec"] != VERSION:
-            report("NS201", f"this version reads `netspec: {VERSION}`, found {describe(self.data['netspec'])}", ("netspec",))
-        for key in self.data:
-            if key not in KEYS and key != "$schema":
-                report("NS203", f"unknown section `{key}`", (key,), key=True, help=suggest(key, KEYS), caption="not a section")
-        for key in ("name", "model"):
-            if key not in self.data:
-                report("NS202", f"a spec needs `{key}`", ("netspec",), key=True, caption=f"`{key}` is missing")
-        if ("input" in self.data) == ("inputs" in self.data):
+            found = describe(self.data["netspec"])
+            report("NS201", f"this version reads `netspec: {VERSION}`, found {found}", ("netspec",), help="write `netspec: 1`")
+        unknown = [key for key in self.data if key not in KEYS and key != "$schema"]
+        meant = {"model" if key in KINDS else closest(key, KEYS) for key in unknown}
+        for key in unknown:
+            help = suggest(key, KEYS, list_up_to=0) or elsewhere(key, None) or suggest(key, KEYS, list_up_to=len(KEYS))
+            report("NS203", f"unknown section `{key}`", (key,), key=True, help=help, caption="not a section")
+        for key, example in _REQUIRED.items():
+            if key not in self.data and key not in meant:
+                caption = f"`{key}` is missing"
+                report(
+                    "NS202", f"a spec needs `{key}`", ("netspec",), key=True, caption=caption, help=f"for example `{example}`"
+                )
+        if ("input" in self.data) == ("inputs" in self.data) and not meant & {"input", "inputs"}:
             both = "input" in self.data
             message = "`input` and `inputs` cannot both stand" if both else "a spec needs `input`"
             help = "`input: X` is short for `inputs: {input: X}`" if both else "for example `input: [28, 28, 1]`"
@@ -188,7 +192,8 @@ class _Loader:
         if given is None:
             return variables
         if not isinstance(given, dict):
-            self.reader.report("NS204", f"`vars` takes names with values, found {describe(given)}", ("vars",))
+            help = "for example `vars: {width: 32}`"
+            self.reader.report("NS204", f"`vars` takes names with values, found {describe(given)}", ("vars",), help=help)
             return variables
         for name, value in given.items():
             at = ("vars", name)

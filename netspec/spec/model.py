@@ -28,6 +28,8 @@ class ModelReader:
         """The items and the names of the outputs; no items where they cannot be told."""
         if not isinstance(model, dict):
             help = "write `model:` with `layers:`, `mlp:` or `cnn:` below it"
+            if isinstance(model, list):
+                help = "write `layers:` below `model:`, and the list below that"
             self.reader.report("NS204", f"`model` takes one kind of network, found {describe(model)}", AT, help=help)
             return None, None
         chosen = [key for key in model if key in KINDS]
@@ -55,7 +57,8 @@ class ModelReader:
         if value is None:
             return None
         if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-            self.reader.report("NS204", f"`outputs` takes a list of layer names, found {describe(value)}", at)
+            help = f"write `outputs: [{value}]`" if isinstance(value, str) else "for example `outputs: [kind, price]`"
+            self.reader.report("NS204", f"`outputs` takes a list of layer names, found {describe(value)}", at, help=help)
             return None
         return tuple(str(name) for name in value)
 

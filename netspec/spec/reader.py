@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from netspec.components.base import CatalogueSchema, Component, choose_component, describe
-from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, closest, placed, suggest
+from netspec.components.base import Component, choose_component
+from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, placed
 from netspec.source import Document, Plain
+from netspec.spec.faults import Fault, custom, faults
 from netspec.spec.variables import Broken, Variables, substitute
 
 M = TypeVar("M", bound=BaseModel)
@@ -109,12 +109,14 @@ class Reader:
         try:
             fields = cls.fields_from(value)
         except PydanticCustomError as error:
-            self.report("NS204", error.message(), at)
+            self._fault(custom(error.type, error.message(), error.context), at)
             return None
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            self.validation_error(error, cls, fields, at)
+            is_short = fields is not value and value is not None
+            short = f"`{cls.type}: X` is short for `{cls.type}: {{{cls.short}: X}}`" if is_short else ""
+            self.validation_error(error, cls, fields, at, short=short)
             return None
 
     def chosen(self, catalogue: Mapping[str, type[C]], kind: str, value: object, at: Path) -> C | None:
@@ -122,52 +124,24 @@ class Reader:
         try:
             return choose_component(catalogue, kind, value)
         except PydanticCustomError as error:
-            self._report_details(
-                {"type": error.type, "loc": (), "msg": error.message(), "input": value, "ctx": error.context or {}},
-                None,
-                value,
-                at,
-            )
+            self._fault(custom(error.type, error.message(), error.context), at)
         except ValidationError as error:
             assert isinstance(value, Mapping | str)
             name = value if isinstance(value, str) else next(iter(value))
             self.validation_error(error, catalogue[name], value, at)
         return None
 
-    def validation_error(self, error: ValidationError, model: type[BaseModel], value: object, at: Path) -> None:
-        """Every problem that Pydantic found; a misspelt field is told once, not as missing too."""
-        details = error.errors(include_url=False)
-        missing = {d["loc"] for d in details if d["type"] == "missing"}
-        unknown = [d for d in details if d["type"] == "extra_forbidden"]
-        meant = {(*d["loc"][:-1], closest(str(d["loc"][-1]), _fields_at(model, d["loc"], value))) for d in unknown}
-        for d in details:
-            if not (d["type"] == "missing" and d["loc"] in meant & missing):
-                self._report_details(d, model, value, at)
+    def validation_error(
+        self, error: ValidationError, model: type[BaseModel], value: object, at: Path, *, short: str = ""
+    ) -> None:
+        """Every problem that Pydantic found with a value."""
+        title = f"`{at[-1]}`" if at else "the spec"
+        for fault in faults(error, model, value, title, short=short):
+            self._fault(fault, at)
 
-    def _report_details(self, details: ErrorDetails, model: type[BaseModel] | None, value: object, at: Path) -> None:
-        loc, owner = _through_choices(details["loc"], value)
-        place = (*at, *loc)
-        context: dict[str, Any] = details.get("ctx", {})
-        kind, name = details["type"], str(loc[-1]) if loc else ""
-        where = owner or (getattr(model, "type", "") if model and len(details["loc"]) == 1 else "")
-        title = f"`{where}`" if where else f"`{loc[-2]}`" if len(loc) > 1 else f"`{at[-1]}`" if at else "the spec"
-        if kind == "extra_forbidden":
-            help = suggest(name, _fields_at(model, details["loc"], value))
-            self.report(
-                "NS203", f"unknown field `{name}` for {title}", place, key=True, help=help, caption=f"not a field of {title}"
-            )
-        elif kind == "missing":
-            self.report("NS202", f"{title} needs `{name}`", place[:-1], key=True, caption=f"`{name}` is missing")
-        elif kind.startswith("ns"):
-            below = (str(context["below"]),) if "below" in context else ()
-            self.report(kind.upper(), details["msg"], (*place, *below), help=str(context.get("help", "")), key=bool(below))
-        elif kind == "literal_error":
-            choices = str(context.get("expected", "")).replace("'", "`")
-            self.report("NS205", f"`{name}` cannot be {describe(details['input'])}", place, help=f"write {choices}")
-        elif kind == "value_error":
-            self.report("NS205", str(context.get("error", details["msg"])), place)
-        else:
-            self.report("NS204", f"expected {_expected(kind)}, found {describe(details['input'])}", place)
+    def _fault(self, fault: Fault, at: Path) -> None:
+        place = (*at, *fault.path)
+        self.report(fault.code, fault.message, place, help=fault.help, caption=fault.caption, key=fault.key)
 
 
 class Skip(Exception):
@@ -177,95 +151,11 @@ class Skip(Exception):
 class TooLarge(Exception):
     """Expanding would go on beyond what a network can be: reading stops there."""
 
+    help = "use fewer rounds of `repeat`, or fewer blocks inside each other"
+
     def __init__(self, at: Path, message: str) -> None:
         super().__init__(message)
         self.at = at
-
-
-def _expected(kind: str) -> str:
-    known = {
-        "bool_type": "`true` or `false`",
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "string_type": "text (quote a number that is meant as text)",
-        "tuple_type": "a list",
-        "list_type": "a list",
-        "dict_type": "a mapping",
-        "model_type": "a mapping of fields",
-        "model_attributes_type": "a mapping of fields",
-    }
-    return known.get(kind, "something else")
-
-
-def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, str]:
-    """Pydantic's place with the component names put back in, and the component it ends in.
-
-    `activation: {leaky_relu: {slope: 1}}` fails at (activation, slope) for Pydantic, but the file says
-    (activation, leaky_relu, slope).
-    """
-    path: list[str | int] = []
-    owner = ""
-    for step in loc:
-        if isinstance(value, Mapping) and step not in value and len(value) == 1:
-            (name, inner), *_ = value.items()
-            if isinstance(inner, Mapping) and not isinstance(step, int):
-                path.append(name)
-                owner, value = str(name), inner
-        path.append(step)
-        value = _inside(value, step)
-        if step != loc[-1]:
-            owner = ""
-    return tuple(path), owner
-
-
-def _fields_at(model: type[BaseModel] | None, loc: tuple[int | str, ...], value: object) -> list[str]:
-    """The field names that were valid where an unknown one stood."""
-    for step in loc[:-1]:
-        field = _field(model, str(step))
-        value = _inside(value, step)
-        if field is None:
-            if isinstance(step, int):
-                continue
-            return []
-        catalogue = _catalogue_of(field)
-        if catalogue is not None:
-            chosen = value if isinstance(value, list) and isinstance(loc[-2], int) else None
-            value = _inside(chosen, loc[-2]) if chosen is not None else value
-            name = next(iter(value), "") if isinstance(value, Mapping) else ""
-            model = catalogue.get(str(name))
-            value = _inside(value, name)
-        else:
-            candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-            model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-    return [info.alias or name for name, info in model.model_fields.items()] if model else []
-
-
-def _field(model: type[BaseModel] | None, name: str) -> FieldInfo | None:
-    if model is None:
-        return None
-    return next((info for key, info in model.model_fields.items() if name in (key, info.alias)), None)
-
-
-def _inside(value: object, step: object) -> object:
-    if isinstance(value, Mapping):
-        return value.get(step)
-    if isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
-        return value[step]
-    return None
-
-
-def _catalogue_of(annotation: object) -> Mapping[str, type[Component]] | None:
-    """The catalogue that a field's annotation chooses from, however deep it stands in the annotation."""
-    parts = [*getattr(annotation, "metadata", ()), *getattr(annotation, "__metadata__", ())]
-    for part in parts:
-        if isinstance(part, CatalogueSchema):
-            return part.catalogue()
-    inner = [getattr(annotation, "annotation", None), *getattr(annotation, "__args__", ())]
-    for each in inner:
-        found = _catalogue_of(each) if each is not None else None
-        if found is not None:
-            return found
-    return None
 
 
 def dotted(path: Path) -> str:

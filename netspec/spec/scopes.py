@@ -10,7 +10,7 @@ from netspec.components.base import describe
 from netspec.components.fields import NAME, parse_count
 from netspec.components.layers import MERGES, Merge
 from netspec.components.layers.merge import Add, Concat
-from netspec.diagnostics import Path, suggest
+from netspec.diagnostics import Path, closest, suggest
 from netspec.source import Plain
 from netspec.spec.blocks import REQUIRED, Block
 from netspec.spec.items import BlockItem, Item, ParallelItem, RepeatItem, ResidualItem, ShareItem
@@ -59,8 +59,10 @@ def parallel(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
         return None
     raw = fields["paths"]
     if not isinstance(raw, dict) or len(raw) < 2:
-        message = f"`paths` takes two or more named lists of layers, found {describe(raw)}"
-        layers.reader.report("NS204", message, (*frame.at, "paths"))
+        found = "one" if isinstance(raw, dict) and raw else describe(raw)
+        message = f"`paths` takes two or more named lists of layers, found {found}"
+        help = "for example `paths: {wide: [...], deep: [...]}`"
+        layers.reader.report("NS204", message, (*frame.at, "paths"), help=help)
         return None
     paths = []
     for name, body in raw.items():
@@ -89,6 +91,8 @@ def repeat(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
     if fields is None:
         return None
     at = (*frame.at, "layers")
+    if fields.keys() - {"times", "over", "layers"} and not fields.keys() & {"times", "over"}:
+        return None  # told already: the field that was meant is misspelt
     if ("times" in fields) == ("over" in fields):
         both = "times" in fields
         message = "`times` and `over` exclude each other" if both else "`repeat` needs `times` or `over`"
@@ -195,6 +199,8 @@ _READERS: dict[str, Callable[[LayerReader, Plain, Frame], Item | None]] = {
 def call(layers: LayerReader, block: Block, value: Plain, frame: Frame) -> Item | None:
     """A call of a block of the file: its layers read with the call's values. Raises TooLarge."""
     block.used = True
+    if block.broken:
+        return None
     shared = layers.shared
     if block.name in shared.calling:
         chain = " -> ".join(f"`{name}`" for name in (*shared.calling[shared.calling.index(block.name) :], block.name))
@@ -277,10 +283,18 @@ def _fields(
         told = " and ".join(f"`{name}`" for name in layers.fields_of(scope))
         layers.reader.report("NS204", f"`{scope}` takes {told}, found {describe(value)}", at)
         return None
-    for key in sorted(value.keys() - known):
+    unknown = [key for key in value if key not in known]
+    for key in unknown:
         help = suggest(key, known)
+        if needed not in value and len(unknown) == 1 and not closest(key, known):
+            help = f"did you mean `{needed}`?"
+        if key in layers.known():
+            help = f"write `{needed}:` above it, and start each layer with `- `"
         layers.reader.report("NS203", f"unknown field `{key}` for `{scope}`", (*at, key), key=True, help=help)
     if needed not in value:
-        layers.reader.report("NS202", f"`{scope}` needs `{needed}`", at, key=True, caption=f"`{needed}` is missing")
+        if not unknown:
+            help = f"add `{needed}:` with a list of layers" if needed == "layers" else f"add `{needed}:`"
+            caption = f"`{needed}` is missing"
+            layers.reader.report("NS202", f"`{scope}` needs `{needed}`", at, key=True, caption=caption, help=help)
         return None
     return value

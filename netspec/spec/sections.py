@@ -61,8 +61,10 @@ Part = Annotated[Any, BeforeValidator(lambda value: _part(value)), WithJsonSchem
 def _part(value: object) -> float | int:
     """A share of the rows below 1, or a number of rows."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
+        percent = isinstance(value, str) and re.match(r"([0-9]+)\s*%\Z", value)
+        help = f"write {int(percent[1]) / 100:g}" if percent else ""
         raise PydanticCustomError(
-            "ns204", "expected a share such as 0.15, or a number of rows, found {f}", {"f": describe(value)}
+            "ns204", "expected a share such as 0.15, or a number of rows, found {f}", {"f": describe(value), "help": help}
         )
     if not value >= 0 or (isinstance(value, float) and value >= 1):
         raise PydanticCustomError(
@@ -230,7 +232,9 @@ def _quantity(value: object) -> float:
     match = _QUANTITY.match(value.replace("KB", "kB")) if isinstance(value, str) else None
     if match is None:
         raise PydanticCustomError(
-            "ns204", "expected a number such as 50k, 2M or 200KB, found {found}", {"found": describe(value)}
+            "ns204",
+            "expected a number such as 50k, 2M or 200KB, found {found}",
+            {"found": describe(value), "help": "k, M and G are thousands, millions and billions; a B behind them means bytes"},
         )
     return round(float(match[1]) * _FACTORS[match[2]])
 
@@ -304,3 +308,12 @@ class DimSection(Section):
     def least(self) -> int | None:
         """The shortest length that is allowed, where that is said."""
         return None if self.min is None else -(-self.min // self.multiple_of) * self.multiple_of
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "data": DataSection,
+    "train": TrainSection,
+    "export": ExportSection,
+    "expect": ExpectSection,
+}
+"""The sections of a spec beside the model, by their keys."""

@@ -204,7 +204,7 @@ def test_network_is_a_module_with_nested_names() -> None:
         (document(None, [{"dense": 3, "name": "My Name"}, {"dense": 3, "from": "My Name"}]), [("NS210", "model.layers[0].name")]),
         (document(None, [{"share": "nothing", "from": "input"}]), [("NS303", "model.layers[0].share")]),
         (document(None, [{"dense": 3, "name": "d"}, {"share": "d"}]), [("NS202", "model.layers[1].share")]),
-        (document({"u": {"layers": [{"repeat": {"times": 200, "layers": [{"repeat": {"times": 200, "layers": ["relu"]}}]}}]}}, ["u"]), [("NS004", "blocks.u.layers[0].repeat.layers[0].repeat.layers[0]")]),
+        (document({"u": {"layers": [{"repeat": {"times": 200, "layers": [{"repeat": {"times": 200, "layers": ["relu"]}}]}}]}}, ["u"]), [("NS004", "blocks.u.layers[0].repeat")]),
         (document(None, [{"repeat": {"times": 10**9, "layers": ["relu"]}}]), [("NS004", "model.layers[0].repeat.times")]),
         (document(None, [{"dense": 4}], vars={"model": 3}), [("NS308", "vars.model")]),
         (document({"u": {"vars": {"data": 3}, "layers": [{"dense": "$data"}]}}, ["u"]), [("NS308", "blocks.u.vars.data")]),

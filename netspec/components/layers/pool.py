@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from netspec.components.fields import Amounts, Bool, Float, Padding, Window
 from netspec.components.layers.base import Arrays, Forward, Layer, expect_float, expect_rank, static_size
@@ -351,7 +352,8 @@ class Crop(Layer):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.amounts is None) == (self.like is None):
-            raise ValueError("`crop` takes either `amounts` or `like`")
+            help = "write `crop: 2` for two elements from every side, or `crop: {like: NAME}` for the size of a layer"
+            raise PydanticCustomError("ns205", "`crop` takes either `amounts` or `like`", {"help": help})
         return self
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
