@@ -6,7 +6,7 @@ run of convolutions stays channels-first inside and Transposes stand at its bord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -26,7 +26,8 @@ class Flattened:
     shape: tuple[int, ...]
 
 
-Layout: TypeAlias = Literal["channels_last", "channels_first"] | Flattened
+Layout: TypeAlias = Literal["channels_last", "channels_first", "time_major"] | Flattened
+"""`[batch, *spatial, channels]`, `[batch, channels, *spatial]`, `[time, batch, features]`, or a flattened image."""
 
 
 @runtime_checkable
@@ -41,6 +42,59 @@ class Value(Protocol):
     @property
     def layout(self) -> Layout:
         """How the elements really lie."""
+        ...
+
+
+class Recurrent(Protocol):
+    """What the emitter must know of a recurrent layer."""
+
+    @property
+    def return_sequences(self) -> bool:
+        """Whether every step's output is due."""
+        ...
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether it reads from both ends."""
+        ...
+
+    @property
+    def go_backwards(self) -> bool:
+        """Whether it reads from the end."""
+        ...
+
+    @property
+    def merge_mode(self) -> str:
+        """How two directions become one."""
+        ...
+
+    @property
+    def operator(self) -> str:
+        """ONNX' operator: RNN, GRU or LSTM."""
+        ...
+
+    def output(self, x: TensorType) -> TensorType:
+        """The output type."""
+        ...
+
+    def directions(self) -> tuple[str, ...]:
+        """The prefixes of the weights of each direction."""
+        ...
+
+    def packed(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """ONNX' W, R and B, a row for each direction."""
+        ...
+
+    def curves(self) -> tuple[str, ...]:
+        """The activations of one direction, in ONNX' order."""
+        ...
+
+    def activation_attributes(self, directions: int) -> dict[str, Attribute]:
+        """The attributes that name the activations."""
+        ...
+
+    def onnx_attributes(self) -> dict[str, Attribute]:
+        """What else the operator needs."""
         ...
 
 
@@ -103,6 +157,34 @@ class Emitter(Protocol):
 
     def channels_last(self, x: Value) -> Value:
         """`x` as [batch, *spatial, channels]; transposed once, however often it is asked for."""
+        ...
+
+    def features_last(self, x: Value) -> Value:
+        """`x` with its features on the last axis, whether the batch or the time stands first."""
+        ...
+
+    def time_major(self, x: Value) -> Value:
+        """A sequence as [time, batch, features], as recurrent operators want it."""
+        ...
+
+    def lengths_of(self, x: Value) -> Value | None:
+        """How many steps of each example count, int64 [batch]; None where all do."""
+        ...
+
+    def steps_of(self, x: Value) -> Value:
+        """The number of steps of a sequence, int64 [1]."""
+        ...
+
+    def masked(self, x: Value, fill: float = 0.0) -> Value:
+        """A sequence with `fill` past each length; itself where all steps count."""
+        ...
+
+    def attention_mask(self, x: Value, *, causal: bool) -> Value | None:
+        """What to add to scores [batch, heads, time, time] so that only some steps are seen; None for all."""
+        ...
+
+    def recurrent(self, layer: Recurrent, x: Value, weights: Mapping[str, Array]) -> Value:
+        """A recurrent layer by ONNX' own operator, with the lengths of the sequence."""
         ...
 
     def agree(self, values: Sequence[Value]) -> Sequence[Value]:

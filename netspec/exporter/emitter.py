@@ -100,7 +100,7 @@ class OnnxEmitter:
         type: TensorType | None,
         attributes: dict[str, Attribute],
     ) -> tuple[EmittedValue, ...]:
-        given = [value if value is None else _own(value) for value in inputs]
+        given = [value if value is None else own(value) for value in inputs]
         first = next((v for v in given if v is not None and v.value.const_value is None), None) or next(v for v in given if v)
         self._domains.add(domain)
         name = self._unique(f"{self.scope}.{operator}" if self.scope else operator)
@@ -150,7 +150,7 @@ class OnnxEmitter:
         return self._constant(np.asarray(list(values), dtype=object))
 
     def like(self, x: AnyValue, values: object) -> EmittedValue:
-        return self._constant(np.asarray(values, _own(x).numpy_dtype))
+        return self._constant(np.asarray(values, own(x).numpy_dtype))
 
     def weight(self, name: str, array: Array) -> EmittedValue:
         full = f"{self.weight_scope}/{name}"
@@ -169,19 +169,32 @@ class OnnxEmitter:
         return held is not None and np.array_equal(held.numpy(), values)
 
     def channels_first(self, x: AnyValue) -> EmittedValue:
-        own = _own(x)
-        rank = own.type.rank
-        if rank < 2 or own.layout == "channels_first":
-            return own
-        return self._converted(own, "channels_first", [0, rank, *range(1, rank)])
+        mine = own(x)
+        rank = mine.type.rank
+        if rank < 2 or mine.layout == "channels_first":
+            return mine
+        mine = self.channels_last(mine)
+        return self._converted(mine, "channels_first", [0, rank, *range(1, rank)])
 
     def channels_last(self, x: AnyValue) -> EmittedValue:
-        own = _own(x)
-        if isinstance(own.layout, Flattened):
-            return self._unflattened(own, own.layout)
-        if own.layout == "channels_last" or own.type.rank < 2:
-            return own
-        return self._converted(own, "channels_last", [0, *range(2, own.type.rank + 1), 1])
+        mine = own(x)
+        if isinstance(mine.layout, Flattened):
+            return self._unflattened(mine, mine.layout)
+        if mine.layout == "channels_last" or mine.type.rank < 2:
+            return mine
+        if mine.layout == "time_major":
+            return self._converted(mine, "channels_last", [1, 0, *range(2, mine.type.rank + 1)])
+        return self._converted(mine, "channels_last", [0, *range(2, mine.type.rank + 1), 1])
+
+    def features_last(self, x: AnyValue) -> EmittedValue:
+        mine = own(x)
+        return mine if mine.layout == "time_major" else self.channels_last(mine)
+
+    def time_major(self, x: AnyValue) -> EmittedValue:
+        mine = own(x)
+        if mine.layout == "time_major":
+            return mine
+        return self._converted(self.channels_last(mine), "time_major", [1, 0, *range(2, mine.type.rank + 1)])
 
     def _converted(self, x: EmittedValue, layout: Layout, order: list[int]) -> EmittedValue:
         """`x` transposed; asked for again, the same Transpose serves."""
@@ -199,31 +212,35 @@ class OnnxEmitter:
         return self.op("Flatten", [last], axis=1, layout="channels_last")
 
     def agree(self, values: Sequence[AnyValue]) -> list[EmittedValue]:
-        own = [_own(value) for value in values]
-        if any(isinstance(value.layout, Flattened) for value in own):
+        mine = [own(value) for value in values]
+        layouts = {value.layout for value in mine if value.type.rank > 1}
+        flat = any(isinstance(value.layout, Flattened) for value in mine)
+        if flat or (len(layouts) > 1 and "time_major" in layouts):
             # What is joined need not lie in the same order afterwards: back to the order that `infer` means.
-            return [self.channels_last(value) for value in own]
-        if len({value.layout for value in own if value.type.rank > 1}) <= 1:
-            return own
-        first = sum(value.layout == "channels_first" for value in own)
-        convert = self.channels_first if 2 * first >= len(own) else self.channels_last
-        return [convert(value) for value in own]
+            return [self.channels_last(value) for value in mine]
+        if len(layouts) <= 1:
+            return mine
+        first = sum(value.layout == "channels_first" for value in mine)
+        convert = self.channels_first if 2 * first >= len(mine) else self.channels_last
+        return [convert(value) for value in mine]
 
     def axis(self, x: AnyValue, axis: int) -> int:
-        own = _own(x)
-        if own.layout == "channels_first" and own.type.rank > 1 and axis > 0:
-            return 1 if axis == own.type.rank else axis + 1
+        mine = own(x)
+        if mine.layout == "channels_first" and mine.type.rank > 1 and axis > 0:
+            return 1 if axis == mine.type.rank else axis + 1
+        if mine.layout == "time_major":
+            return {0: 1, 1: 0}.get(axis, axis)
         return axis
 
     def channel_constant(self, x: AnyValue, array: Array, name: str = "") -> EmittedValue:
-        own = _own(x)
+        mine = own(x)
         values = np.asarray(array)
-        if isinstance(own.layout, Flattened):
-            *spatial, channels = own.layout.shape
+        if isinstance(mine.layout, Flattened):
+            *spatial, channels = mine.layout.shape
             values = values.reshape(*spatial, channels)
             values = values.transpose(len(spatial), *range(len(spatial))).reshape(-1)
-        elif own.layout == "channels_first" and own.type.rank > 1:
-            values = values.reshape(-1, *(1 for _ in range(own.type.rank - 1)))
+        elif mine.layout == "channels_first" and mine.type.rank > 1:
+            values = values.reshape(-1, *(1 for _ in range(mine.type.rank - 1)))
         return self.weight(name, values) if name else self._constant(values)
 
     def shape_of(self, shape: Shape, *, like: AnyValue | None = None) -> EmittedValue:
@@ -235,19 +252,19 @@ class OnnxEmitter:
         return self.integers([0, *sizes])
 
     def label_encoder(self, x: AnyValue, keys: Sequence[object], *, default: int) -> EmittedValue:
-        own = _own(x)
+        mine = own(x)
         positions = list(range(len(keys)))
-        if own.numpy_dtype is object:
+        if mine.numpy_dtype is object:
             found = self.op(
                 "LabelEncoder",
-                [own],
+                [mine],
                 domain="ai.onnx.ml",
                 keys_strings=[str(key) for key in keys],
                 values_int64s=positions,
                 default_int64=default,
             )
         else:
-            single = self.op("Cast", [own], to=1)  # 1 is TensorProto.FLOAT
+            single = self.op("Cast", [mine], to=1)  # 1 is TensorProto.FLOAT
             found = self.op(
                 "LabelEncoder",
                 [single],
@@ -271,15 +288,16 @@ class OnnxEmitter:
         return self.op("Mul", [half, self.op("Add", [inner, self.constant(1.0)])])
 
     def normalize(self, x: AnyValue, axes: Sequence[int], epsilon: float, *, centred: bool = True) -> EmittedValue:
-        own = _own(x)
+        mine = own(x)
         where = self.integers(axes)
         if centred:
-            own = self.op("Sub", [own, self.op("ReduceMean", [own, where], keepdims=1)])
-        square = self.op("ReduceMean", [self.op("Mul", [own, own]), where], keepdims=1)
-        return self.op("Div", [own, self.op("Sqrt", [self.op("Add", [square, self.constant(epsilon)])])])
+            mine = self.op("Sub", [mine, self.op("ReduceMean", [mine, where], keepdims=1)])
+        square = self.op("ReduceMean", [self.op("Mul", [mine, mine]), where], keepdims=1)
+        return self.op("Div", [mine, self.op("Sqrt", [self.op("Add", [square, self.constant(epsilon)])])])
 
 
-def _own(value: AnyValue) -> EmittedValue:
+def own(value: AnyValue) -> EmittedValue:
+    """The value as this emitter made it."""
     assert isinstance(value, EmittedValue), "a value of another emitter"
     return value
 

@@ -14,12 +14,13 @@ from netspec.diagnostics import Problem, suggest
 from netspec.emit import Flattened
 from netspec.emit import Value as AnyValue
 from netspec.exporter import opset as opsets
-from netspec.exporter.emitter import DTYPES, EmittedValue, OnnxEmitter, axis_name
+from netspec.exporter.emitter import DTYPES, EmittedValue, axis_name
 from netspec.exporter.fold import fold_batch_norm
+from netspec.exporter.sequences import SequenceEmitter
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
 from netspec.spec.sections import ExportSection
-from netspec.tensor import DType, TensorType
+from netspec.tensor import DType, TensorType, names_in
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
 
@@ -66,7 +67,7 @@ class _Lowering:
         self.original = graph
         self.graph, self.weights = fold_batch_norm(graph, weights)
         self.section, self.preprocess, self.plans, self.raw_dtypes = section, preprocess, plans, raw_dtypes
-        self.g = OnnxEmitter(section.opset)
+        self.g = SequenceEmitter(section.opset, section.masking)
         self.inputs: list[EmittedValue] = []
         self.described: dict[str, dict[str, Any]] = {}
         self.columns: dict[str, EmittedValue] = {}
@@ -81,6 +82,8 @@ class _Lowering:
                 key: self.weights[f"{node.weight_scope}/{key}"] for key in node.weights if key in self._kept(node.weight_scope)
             }
             given: list[AnyValue] = [values[port] for port in node.inputs]
+            if node.op.length_rule(node.input_types) == "masks":
+                given[0] = self.g.masked(given[0])
             result = node.op.onnx(self.g, given, own)
             assert isinstance(result, EmittedValue)
             values[Port(node.name)] = EmittedValue(result.value, node.output, result.layout, result.numpy_dtype)
@@ -105,6 +108,7 @@ class _Lowering:
         pipe = self.preprocess.inputs.get(name) if self.preprocess and self.section.inputs == "raw" else None
         self.g.scope = name
         if pipe is None:
+            self._lengths_input(name, type)
             return self._tensor_input(name, type, DTYPES[type.dtype], {"columns": None})
         if pipe.is_array:
             about = {"columns": [pipe.columns[0].name]}
@@ -122,6 +126,14 @@ class _Lowering:
     def _typed(self, x: EmittedValue, type: TensorType) -> EmittedValue:
         """A float as what the network reads."""
         return self.g.op("Cast", [x], to=6) if type.dtype is DType.int32 else x  # 6 is TensorProto.INT32
+
+    def _lengths_input(self, name: str, type: TensorType) -> None:
+        """Where examples have lengths of their own, they come in as `<input>_lengths`, int64 [batch]."""
+        for dim in type.shape[:1]:
+            for ragged in sorted(names_in(dim) & self.graph.ragged - self.g.lengths.keys()):
+                lengths = self._add_input(f"{name}_lengths", TensorType(()), [], ir.DataType.INT64)
+                self.described[f"{name}_lengths"] = {"columns": None, "input": name, "lengths": ragged}
+                self.g.lengths[ragged] = lengths
 
     def _tensor_input(self, name: str, type: TensorType, dtype: ir.DataType, about: dict[str, Any]) -> EmittedValue:
         shape = [axis_name(dim) for dim in type.shape]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from netspec.components.layers import Layer, Weight
-from netspec.diagnostics import Path
+from netspec.diagnostics import Path, Problem
 from netspec.spec.items import Origin
 from netspec.tensor import Dim, TensorType, names_in, total
 
@@ -61,6 +61,8 @@ class Graph:
     outputs: Mapping[str, Port]
     scopes: Mapping[str, str] = field(default_factory=dict)
     """What each scope is (`residual`, `repeat`, a block's name), in the order in which they begin."""
+    ragged: frozenset[str] = frozenset()
+    """The named dims along which examples have lengths of their own; the data say which."""
 
     @cached_property
     def node(self) -> Mapping[str, Node]:
@@ -114,6 +116,10 @@ class Graph:
         """Multiply-adds counted as two, for one example."""
         return total(node.flops for node in self.nodes)
 
+    def ragged_along(self, type: TensorType) -> bool:
+        """Whether examples of a type have lengths of their own."""
+        return bool(self.ragged and type.shape and names_in(type.shape[0]) & self.ragged)
+
     def bind(self, lengths: Mapping[str, Dim]) -> Graph:
         """The same graph with named dims replaced by their lengths. Raises Problem where a shape breaks."""
         inputs = {name: t.bound(lengths) for name, t in self.inputs.items()}
@@ -140,6 +146,44 @@ class Program:
         """The graph that prediction and export mean unless told otherwise."""
         return self.graphs[self.entry]
 
+    def with_ragged(self, names: Iterable[str]) -> Program:
+        """The program for sequences of different lengths along these dims. Raises Problem NS414 where a layer cannot."""
+        ragged = frozenset(names)
+        graphs = {name: replace(graph, ragged=ragged & graph.names) for name, graph in self.graphs.items()}
+        for graph in graphs.values():
+            check_ragged(graph)
+        return replace(self, graphs=graphs)
+
     def bind(self, lengths: Mapping[str, Dim]) -> Program:
         """The program with named dims replaced by their lengths."""
         return replace(self, graphs={name: graph.bind(lengths) for name, graph in self.graphs.items()})
+
+
+def check_ragged(graph: Graph) -> None:
+    """Every layer on a ragged axis passes lengths on or uses them. Raises RaggedProblem."""
+    for node in graph.nodes:
+        along = [type for type in node.input_types if _ragged_axes(graph, type)]
+        if not along:
+            continue
+        misplaced = any(_ragged_axes(graph, type) != [0] for type in along)
+        if misplaced or node.op.length_rule(node.input_types) == "refuses":
+            raise RaggedProblem(node, along[0])
+
+
+def _ragged_axes(graph: Graph, type: TensorType) -> list[int]:
+    return [axis for axis, dim in enumerate(type.shape) if names_in(dim) & graph.ragged]
+
+
+class RaggedProblem(Problem):
+    """A layer that cannot have sequences of different lengths; it knows its node."""
+
+    def __init__(self, node: Node, type: TensorType) -> None:
+        super().__init__(
+            "NS414",
+            f"`{node.op.type}` cannot work on {type}, whose sequences have lengths of their own",
+            help=(
+                "end the sequence first: a recurrent layer, or `- global_avg_pool`",
+                "layers that keep lengths are dense, embedding, layer_norm, causal or same conv1d, and activations",
+            ),
+        )
+        self.node = node

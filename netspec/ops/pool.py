@@ -98,3 +98,10 @@ def upsample(x: jax.Array, factors: Sizes, method: str) -> jax.Array:
         return x
     spatial = (n * factor for n, factor in zip(x.shape[1:-1], factors, strict=True))
     return jax.image.resize(x, (x.shape[0], *spatial, x.shape[-1]), "linear")
+
+
+def largest(x: jax.Array, *, axis: tuple[int, ...], keepdims: bool, where: jax.Array | None = None) -> jax.Array:
+    """The maximum over axes, of what `where` chooses."""
+    if where is None:
+        return x.max(axis=axis, keepdims=keepdims)
+    return jnp.where(where, x, -jnp.inf).max(axis=axis, keepdims=keepdims)

@@ -38,6 +38,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+def _refused(message: str, help: str) -> PydanticCustomError:
+    """NS205 for fields that do not go together."""
+    return PydanticCustomError("ns205", "{message}", {"message": message, "help": help})
+
+
 def _listed(value: object) -> object:
     return value if isinstance(value, (list, tuple)) else [value]
 
@@ -87,9 +92,10 @@ class Split(Section):
     def _something_left(self) -> Self:
         shares = [part for part in (self.validation, self.test) if isinstance(part, float)]
         if sum(shares) >= 1:
-            raise ValueError("`validation` and `test` leave nothing to train on")
+            help = "make them smaller: what they leave is the training part"
+            raise _refused("`validation` and `test` leave nothing to train on", help)
         if self.stratify and (self.by or self.group):
-            raise ValueError("`stratify` cannot be joined with `by` or `group`")
+            raise _refused("`stratify` cannot be joined with `by` or `group`", "remove one of the two")
         return self
 
 
@@ -207,6 +213,9 @@ class ExportSection(Section):
     dynamic: tuple[str, ...] | None = Field(
         None, description="Axes that stay free; by default the batch and every free dim.", examples=[["batch"]]
     )
+    masking: Literal["native", "portable"] = Field(
+        "native", description="How sequences' lengths reach recurrent operators: `portable` for runtimes that ignore them."
+    )
     opset: Annotated[
         int,
         BeforeValidator(lambda value: _opset(value)),
@@ -252,7 +261,7 @@ class Bound(Section):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.min is None and self.max is None and self.equal is None:
-            raise ValueError("a promise needs `min`, `max` or `equal`")
+            raise _refused("a promise needs `min`, `max` or `equal`", "for example `{max: 50k}`")
         return self
 
     def broken_by(self, value: float) -> tuple[str, float] | None:
@@ -293,7 +302,9 @@ class DimSection(Section):
     @model_validator(mode="after")
     def _some_length(self) -> Self:
         if self.max is not None and self.max // self.multiple_of * self.multiple_of < (self.min or 1):
-            raise ValueError("no length fits: `max` is below `min`, or no multiple lies between them")
+            what = f"a multiple of {self.multiple_of} " if self.multiple_of > 1 else ""
+            message = f"no length fits: {what}from {self.min or 1} to {self.max}"
+            raise _refused(message, "raise `max`, or lower the others")
         return self
 
     def refuses(self, length: int) -> str:

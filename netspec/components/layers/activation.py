@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from netspec.components.fields import Bool, Float, Int, NotNegative
 from netspec.components.initializers import Constant, Initializer
-from netspec.components.layers.base import Arrays, Forward, Layer, Weight, WeightedLayer, expect_float, static_size
+from netspec.components.layers.base import Arrays, Forward, Layer, Lengths, Weight, WeightedLayer, expect_float, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 from netspec.tensor import TensorType
@@ -484,6 +484,10 @@ class _Normalizing(Activation):
 
     elementwise = False
     axis: Int = Field(-1, description="The axis that sums to one; 1 is the first after the batch, -1 the last.")
+
+    def length_rule(self, inputs: Sequence[TensorType]) -> Lengths:
+        x = inputs[0]
+        return "refuses" if x.rank > 1 and logical_axis(self.type, self.axis, x) == 1 else "passes"
 
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)

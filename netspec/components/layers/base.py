@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Forward: TypeAlias = "Callable[..., jax.Array] | nnx.Module"
 Arrays: TypeAlias = "Mapping[str, numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float32]]]"
-Lengths: TypeAlias = Literal["passes", "uses", "refuses"]
+Lengths: TypeAlias = Literal["passes", "uses", "masks", "refuses"]
+"""What a layer does with the lengths of ragged sequences: passes them on untouched, uses them (`lengths=`), has what
+lies past them zeroed in its input first, or cannot have them at all."""
 
 
 class Weight(NamedTuple):
@@ -44,6 +46,8 @@ class Layer(Component):
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
     lengths: ClassVar[Lengths] = "passes"
+    carries: ClassVar[bool] = False
+    """Gives a state beside its output, which the next piece of a sequence may start from."""
     stochastic: ClassVar[bool] = False
     """Takes `rngs=` while training."""
     discontinuous: ClassVar[bool] = False
@@ -68,6 +72,10 @@ class Layer(Component):
     def flops(self, inputs: Sequence[TensorType]) -> Dim:
         """Multiply-adds of matrix products, counted as two each, for one example."""
         return 0
+
+    def length_rule(self, inputs: Sequence[TensorType]) -> Lengths:
+        """What it does with lengths, given its fields and inputs; ragged axes are always the first."""
+        return self.lengths
 
     def bound(self, lengths: Mapping[str, Dim]) -> Self:
         """The layer with named sizes replaced by their lengths."""

@@ -10,6 +10,7 @@ from netspec.components.layers.base import (
     Arrays,
     Forward,
     KernelLayer,
+    Lengths,
     Weight,
     expect_float,
     expect_rank,
@@ -155,6 +156,12 @@ class Conv1d(_Conv):
         "valid",
         description="`valid`, `same`, or `causal` (no step sees a later one); or a number, or one [before, after] pair.",
     )
+
+    def length_rule(self, inputs: Sequence[TensorType]) -> Lengths:
+        """A causal window sees only what came before; a `same` one must find zeros past the end, as at the border."""
+        if self.padding in ("causal", "same") and per_axis(self, "strides", 1) == (1,):
+            return "passes" if self.padding == "causal" else "masks"
+        return "refuses"
 
 
 class Conv2d(_Conv):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe
 from netspec.components.fields import Bool, Int, NotNegative, Rate, Size
@@ -62,7 +63,7 @@ class Dense(KernelLayer):
         x, weights = inputs[0], self.inference_weights(weights)
         kernel = weights["kernel"]
         if x.type.rank > 1:
-            y = g.op("MatMul", [g.channels_last(x), g.weight("kernel", kernel)])
+            y = g.op("MatMul", [g.features_last(x), g.weight("kernel", kernel)])
             return g.op("Add", [y, g.weight("bias", weights["bias"])]) if self.use_bias else y
         if isinstance(x.layout, Flattened):
             # The vector lies channels first: move the kernel's rows instead of the data.
@@ -181,9 +182,13 @@ class Flatten(Layer):
 
 def _target_shape(value: object) -> tuple[int, ...]:
     if not isinstance(value, (list, tuple)) or not value or not all(type(size) is int for size in value):
-        raise ValueError(f"expected a list of sizes such as [7, 7, 64], found {describe(value)}")
-    if any(size < 1 and size != -1 for size in value) or list(value).count(-1) > 1:
-        raise ValueError("sizes are at least 1; one of them may be -1, what is left")
+        found = describe(value)
+        raise PydanticCustomError("ns204", "expected a list of sizes such as [7, 7, 64], found {found}", {"found": found})
+    wrong = next((size for size in value if size < 1 and size != -1), None)
+    if wrong is not None or list(value).count(-1) > 1:
+        message = "only one size can be -1" if wrong is None else f"a size is at least 1, found {wrong}"
+        help = "-1 stands for what the other sizes leave; the batch axis is not written"
+        raise PydanticCustomError("ns205", "{message}", {"message": message, "help": help})
     return tuple(value)
 
 

@@ -66,6 +66,7 @@ class BatchNorm(Normalization):
     """
 
     type = "batch_norm"
+    lengths = "refuses"
     momentum: Fraction = Field(0.99, description="Share of the old running statistics that a step keeps.")
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
@@ -124,6 +125,7 @@ class GroupNorm(Normalization):
     """
 
     type = "group_norm"
+    lengths = "refuses"
     short = "groups"
     groups: Count = Field(32, description="Number of groups; it divides the number of channels.")
 
@@ -156,6 +158,7 @@ class InstanceNorm(Normalization):
     """
 
     type = "instance_norm"
+    lengths = "refuses"
 
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)

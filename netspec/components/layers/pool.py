@@ -48,7 +48,12 @@ class Pool(Layer):
         """`same`, `valid`, or a pair for each axis."""
         pads = explicit_pads(self, self.padding, self.rank)
         if pads and any(max(pair) >= window for pair, window in zip(pads, self.windows(), strict=True)):
-            raise Problem("NS205", "padding must be smaller than the pool", field="padding")
+            raise Problem(
+                "NS205",
+                f"a padding of {max(max(pair) for pair in pads)} is not smaller than the pool of {list(self.windows())}",
+                help="make it smaller, or write `padding: same`",
+                field="padding",
+            )
         return pads or str(self.padding)
 
     def output(self, x: TensorType) -> TensorType:
@@ -175,7 +180,7 @@ class _GlobalPool(Layer):
     keepdims: Bool = Field(False, description="Keeps the spatial axes, each of size 1.")
 
     def reduction(self) -> Callable[..., Any]:
-        """The JAX reduction."""
+        """The JAX reduction, of an array with `axis`, `keepdims` and perhaps `where` and `initial`."""
         raise NotImplementedError
 
     def output(self, x: TensorType) -> TensorType:
@@ -185,18 +190,39 @@ class _GlobalPool(Layer):
         return TensorType((*(1 for _ in x.shape[:-1]), x.shape[-1]) if self.keepdims else x.shape[-1:])
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
-        reduction, axes, keepdims = self.reduction(), tuple(range(1, inputs[0].rank)), self.keepdims
-        return lambda x: reduction(x, axis=axes, keepdims=keepdims)
+        import jax.numpy as jnp
+
+        reduction, keepdims, rank = self.reduction(), self.keepdims, inputs[0].rank
+        axes = tuple(range(1, rank))
+
+        def pool(x: Any, *, lengths: Any = None) -> Any:
+            if lengths is None:
+                return reduction(x, axis=axes, keepdims=keepdims)
+            valid = jnp.arange(x.shape[1])[None, :] < lengths[:, None]
+            return reduction(x, axis=axes, keepdims=keepdims, where=valid.reshape(*valid.shape, *(1,) * (rank - 1)))
+
+        return pool
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:
         x = inputs[0]
+        if g.lengths_of(x) is not None:
+            x = self.onnx_masked(g, x)
         axes = [g.axis(x, axis) for axis in range(1, x.type.rank)]
-        return g.op(
+        y = g.op(
             self.operator,
             [x, g.integers(axes)],
             layout=None if self.keepdims else "channels_last",
             keepdims=int(self.keepdims),
         )
+        return self.onnx_corrected(g, x, y)
+
+    def onnx_masked(self, g: Emitter, x: Value) -> Value:
+        """The sequence with what does not count made harmless."""
+        raise NotImplementedError
+
+    def onnx_corrected(self, g: Emitter, x: Value, y: Value) -> Value:
+        """The result, for those steps alone that count."""
+        return y
 
 
 class GlobalMaxPool(_GlobalPool):
@@ -212,9 +238,12 @@ class GlobalMaxPool(_GlobalPool):
     operator = "ReduceMax"
 
     def reduction(self) -> Callable[..., Any]:
-        import jax.numpy as jnp
+        from netspec.ops.pool import largest
 
-        return jnp.max
+        return largest
+
+    def onnx_masked(self, g: Emitter, x: Value) -> Value:
+        return g.masked(x, float("-inf"))
 
 
 class GlobalAvgPool(_GlobalPool):
@@ -233,6 +262,18 @@ class GlobalAvgPool(_GlobalPool):
         import jax.numpy as jnp
 
         return jnp.mean
+
+    def onnx_masked(self, g: Emitter, x: Value) -> Value:
+        return g.masked(x)
+
+    def onnx_corrected(self, g: Emitter, x: Value, y: Value) -> Value:
+        lengths = g.lengths_of(x)
+        if lengths is None:
+            return y
+        # The mean was taken over all steps: those that were zeroed do not count.
+        share = g.op("Div", [g.op("Cast", [g.steps_of(x)], to=1), g.op("Cast", [lengths], to=1)])
+        ones = range(1, x.type.rank + 1 if self.keepdims else 2)
+        return g.op("Mul", [y, g.op("Unsqueeze", [share, g.integers(list(ones))])])
 
 
 def _spatial_rank(layer: Layer, x: TensorType) -> int:

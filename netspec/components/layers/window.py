@@ -19,7 +19,8 @@ def per_axis(layer: Layer, field: str, rank: int) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) * rank
     if len(value) != rank:
-        raise Problem("NS205", f"`{field}` has {len(value)} sizes, but `{layer.type}` has {rank} spatial axes", field=field)
+        message = f"`{field}` has {len(value)} sizes, but `{layer.type}` has {rank} spatial axes"
+        raise Problem("NS205", message, help="write one number for all of them, or one for each", field=field)
     return tuple(value)
 
 
@@ -34,7 +35,10 @@ def explicit_pads(layer: Layer, padding: object, rank: int) -> Pads | None:
     if len(pairs) == 1:
         return pairs * rank
     if len(pairs) != rank:
-        raise Problem("NS205", f"`padding` has {len(pairs)} pairs, but `{layer.type}` has {rank} spatial axes", field="padding")
+        message = f"`padding` has {len(pairs)} pairs, but `{layer.type}` has {rank} spatial axes"
+        raise Problem(
+            "NS205", message, help="write one number for all sides, or a [before, after] pair an axis", field="padding"
+        )
     return pairs
 
 
