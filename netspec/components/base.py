@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandle
 from pydantic_core import PydanticCustomError
 
 from netspec.diagnostics import closest, suggest
+from netspec.diagnostics.suggest import FOREIGN_WORDS
 
 
 class Component(BaseModel):
@@ -45,7 +46,8 @@ class Component(BaseModel):
     def _what_it_takes(cls) -> tuple[str, str]:
         """What may stand beside the component's name where no field may stand alone, and how it is written."""
         if not cls.model_fields:
-            return "no value", f"write `{cls.type}` alone"
+            other = FOREIGN_WORDS.get(cls.type)  # torch's Linear has units, ours is an activation
+            return "no value", f"did you mean `{other}`?" if other else f"write `{cls.type}` alone"
         required = [name for name, field in cls.model_fields.items() if field.is_required()]
         shown = required or list(cls.model_fields)[:1]
         return "fields", f"write `{cls.type}: {{{', '.join(f'{name}: ...' for name in shown)}}}`"
@@ -67,6 +69,22 @@ def describe(value: object) -> str:
     if isinstance(value, Mapping):
         return "a mapping"
     return "a list" if isinstance(value, (list, tuple)) else "a value"
+
+
+def quoted(value: object) -> str:
+    """A value that stands where a name was due: a short text in backticks, others as `describe` has them."""
+    return f"`{value}`" if isinstance(value, str) and len(value) <= 40 else describe(value)
+
+
+def written(value: object) -> str:
+    """A short value as a spec writes it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {written(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def one_of(catalogue: Callable[[], Mapping[str, type[C]]], kind: str) -> Any:
@@ -104,7 +122,7 @@ def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object)
             {
                 "kind": kind,
                 "name": name,
-                "help": suggest(name, catalogue),
+                "help": suggest(name, catalogue, list_up_to=30),
                 **({} if isinstance(value, str) else {"below": name}),
             },
         )
@@ -145,4 +163,4 @@ class CatalogueSchema:
         return {"x-netspec-catalogue": self.kind, "enum": sorted(self.catalogue())}
 
 
-__all__ = ["Component", "WithJsonSchema", "choose_component", "describe", "one_of"]
+__all__ = ["Component", "WithJsonSchema", "choose_component", "describe", "one_of", "quoted", "written"]

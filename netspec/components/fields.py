@@ -10,12 +10,23 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe
+from netspec.diagnostics import closest
 from netspec.tensor import Dim, Formula, named
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMG])\Z")
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 _LARGEST = 2**62
+
+
+def name_help(value: object, *, dash: bool = False) -> str:
+    """How something that is not a name is written as one."""
+    signs = "digits, `-` and `_`" if dash else "digits and `_`"
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(value)).lower()
+    plain = re.sub(r"[^a-z0-9]+", "-" if dash else "_", words).strip("-_")
+    if isinstance(value, str) and NAME.match(plain.replace("-", "_")):
+        return f"write `{plain}`: a name is lower case letters, {signs}"
+    return f"a name is lower case letters, {signs}, and starts with a letter"
 
 
 def _wrong(expected: str, value: object, help: str = "") -> PydanticCustomError:
@@ -41,7 +52,9 @@ def parse_count(value: object) -> int | None:
 
 
 def number_help(value: object) -> str:
-    """How a text that looks like a number, or like several, is written; '' for any other value."""
+    """How a text that looks like a number, or a number that is not whole, is written; '' for any other value."""
+    if isinstance(value, float):
+        return f"write {int(value)}" if value.is_integer() else "a whole number is due; in an expression, `//` leaves no rest"
     if not isinstance(value, str):
         return ""
     if re.match(r"[0-9][0-9_]*_[0-9_]*\Z", value):
@@ -102,15 +115,20 @@ def _pair(value: object) -> tuple[int, int]:
     raise _wrong("a [before, after] pair for each axis", value)
 
 
+def _padding_help(value: str, words: tuple[str, ...]) -> str:
+    if value == "causal":
+        return "only a series has a padding that is `causal`: `conv1d`"
+    likely = closest(value, words)
+    allowed = ", ".join(f"`{word}`" for word in words)
+    return f"did you mean `{likely}`?" if likely else f"write one of {allowed}, a number, or a [before, after] pair an axis"
+
+
 def _padding(words: tuple[str, ...]) -> Any:
     def check(value: object) -> str | int | tuple[tuple[int, int], ...]:
         if isinstance(value, str):
             if value in words:
                 return value
-            allowed = ", ".join(f"`{word}`" for word in words)
-            raise _out_of_range(
-                f"unknown padding `{value}`", f"write one of {allowed}, a number, or a [before, after] pair an axis"
-            )
+            raise _out_of_range(f"unknown padding `{value}`", _padding_help(value, words))
         if isinstance(value, (list, tuple)):
             pairs = _pairs(value)
             return (pairs,) if isinstance(pairs[0], int) else pairs
@@ -135,7 +153,8 @@ def _range(least: float | None, most: float | None, *, above: bool = False, belo
         if too_low or too_high:
             bounds = [f"{'above' if above else 'at least'} {least:g}"] if least is not None else []
             bounds += [f"{'below' if below else 'at most'} {most:g}"] if most is not None else []
-            raise _out_of_range(f"expected a number {' and '.join(bounds)}, found {value:g}")
+            help = f"write {value / 100:g}, for shares are no percentages" if most == 1 and 1 < value <= 100 else ""
+            raise _out_of_range(f"expected a number {' and '.join(bounds)}, found {value:g}", help)
         return value
 
     return check
@@ -182,5 +201,5 @@ PoolMode = Literal["max", "avg"]
 
 __all__ = [
     "NAME", "Amounts", "Bool", "CausalPadding", "Count", "CountOrZero", "Field", "Float", "Fraction", "Int", "NotNegative",
-    "Padding", "Positive", "Rate", "Size", "Texts", "Window", "as_tuple", "number_help", "parse_count",
+    "Padding", "Positive", "Rate", "Size", "Texts", "Window", "as_tuple", "name_help", "number_help", "parse_count",
 ]  # fmt: skip

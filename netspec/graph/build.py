@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from netspec.components.layers import LAYERS, KernelLayer, Layer, Merge
-from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
+from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, closest, suggest
 from netspec.graph.ir import Graph, Node, Port, Program
 from netspec.graph.names import check_sizes, check_used
 from netspec.graph.scope import Place, Placed, Scope
@@ -18,6 +18,9 @@ from netspec.tensor import TensorType, named
 
 UNKNOWN = Port("?")
 """The value of a layer that failed: it absorbs what follows, so one mistake is one diagnostic."""
+
+
+_SHARED = "name the layer, block, residual or parallel whose weights are meant"
 
 
 def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:
@@ -44,6 +47,7 @@ class _Builder:
         self.scopes: dict[str, str] = {}
         self.promised = {name: named(name, dim.multiple_of) for name, dim in spec.dims.items() if dim.multiple_of > 1}
         self.remat: str | None = None
+        self.failed = False
 
     def graph(self) -> Graph | None:
         scope = Scope(later=_names(self.spec.items))
@@ -57,7 +61,8 @@ class _Builder:
             return None
         graph = Graph("network", self.spec.inputs, tuple(self.nodes), outputs, self.scopes)
         check_sizes(self.reader, self.spec, graph)
-        check_used(self.reader, graph)
+        if not self.failed:  # what a failed layer reads is used
+            check_used(self.reader, graph)
         return graph
 
     def place(self, items: Iterable[Item], scope: Scope, above: Port | None) -> Port:
@@ -71,6 +76,7 @@ class _Builder:
         place = scope.place(self._claim(item, scope))
         sources = self._sources(item, scope, above)
         port, inner = self._put(item, place, scope, sources) if sources else (UNKNOWN, None)
+        self.failed |= port is UNKNOWN
         if item.name:
             scope.ports[item.name] = port
             scope.placed[item.name] = Placed(item, place, scope, inner)
@@ -86,8 +92,7 @@ class _Builder:
         if isinstance(item, ShareItem):
             return self._share(item, place, scope, sources)
         if len(sources) > 1:
-            at = (*item.path[:-1], "from")
-            self.reader.report("NS213", f"`{item.type}` reads one layer, found {len(sources)}", at)
+            self._too_many(item)
             return UNKNOWN, None
         if isinstance(item, ResidualItem):
             return self._residual(item, place, scope, sources[0])
@@ -100,13 +105,20 @@ class _Builder:
         if item.name is None:
             return scope.automatic(item.type)
         if item.name in scope.ports:
-            what = "an input" if item.name in self.spec.inputs and scope.parent is None else "another layer"
+            other = scope.placed.get(item.name)
+            span = self.spec.document.span((*other.item.path[:-1], "name")) if other else None
+            labels = (Label(span, "named so first"),) if span else ()
+            message = f"`{item.name}` is the name of {'another layer' if other else 'an input'} already"
             at = (*item.path[:-1], "name")
-            self.reader.report("NS304", f"`{item.name}` is the name of {what} already", at, help="choose another name")
+            self.reader.report("NS304", message, at, help="choose another name", labels=labels)
         return item.name
 
     def _layer(self, item: LayerItem, place: Place, scope: Scope, inputs: tuple[Port, ...]) -> Port:
         if item.layer is None or UNKNOWN in inputs:
+            return UNKNOWN
+        most = item.layer.most_inputs
+        if most is not None and len(inputs) > max(1, most - len(item.layer.reference_fields)):
+            self._too_many(item)
             return UNKNOWN
         for reference in item.layer.reference_fields:
             target = getattr(item.layer, reference)
@@ -115,6 +127,13 @@ class _Builder:
         if UNKNOWN in inputs:
             return UNKNOWN
         return self._add_activated(place, item.layer, inputs, item.path)
+
+    def _too_many(self, item: Item) -> None:
+        """A list of sources where one tensor is due."""
+        sources = item.sources or ()
+        help = f"join them above it: `- concat: [{', '.join(sources)}]`"
+        at = (*item.path[:-1], "from")
+        self.reader.report("NS213", f"`{item.type}` reads one layer, found {len(sources)}", at, help=help)
 
     def _add_activated(self, place: Place, layer: Layer, inputs: tuple[Port, ...], at: Path) -> Port:
         """A node, and a node of its own for the layer's activation: the IR does one thing a node."""
@@ -181,38 +200,46 @@ class _Builder:
             if above is None:
                 if isinstance(item, LayerItem) and item.layer is None:
                     return ()  # it may have been a merging layer, and has been told
-                names = ", ".join(f"`{name}`" for name in scope.visible()) or "`input`"
-                help = f"add `from:` with one of {names}"
+                help = f"add `from:` with one of {_told(scope.visible())}"
                 self.reader.report("NS306", "there is nothing above this layer", item.path, key=True, help=help)
             return () if above is None else (above,)
-        at = (*item.path[:-1], "from")
-        if at not in self.spec.document.spans.values:
-            at = item.path  # a merging layer's inputs are its value
-        listed = len(item.sources) > 1
         return tuple(
-            self._resolve(name, scope, above, (*at, index) if listed and at[-1] == "from" else at)
+            self._resolve(name, scope, above, self._source_place(item, index), item.name)
             for index, name in enumerate(item.sources)
         )
 
-    def _resolve(self, name: str, scope: Scope, above: Port | None, at: Path) -> Port:
+    def _source_place(self, item: Item, index: int) -> Path:
+        """Where a source is written: below `from`, or for a merging layer in its value."""
+        holders = ((*item.path[:-1], "from"), (*item.path, "inputs"), item.path)
+        places = (*((*holder, index) for holder in holders), *holders)
+        return next((place for place in places if place in self.spec.document.spans.values), item.path)
+
+    def _resolve(self, name: str, scope: Scope, above: Port | None, at: Path, reader: str | None = None) -> Port:
         """The port that a name means; UNKNOWN for one that means nothing, which is reported unless it has been."""
         if name == "?" or name in self.spec.refused:
             return UNKNOWN
         if name == "above":
             if above is None:
-                self.reader.report("NS306", "there is no layer above", at)
+                help = f"write one of {_told(scope.visible())}"
+                self.reader.report("NS306", "there is no layer above", at, help=help)
             return above or UNKNOWN
         port = scope.find(name)
         if port is not None:
             return port
         if not is_source(name):
-            help = "write a layer's name; what stands inside a named block is `block.layer`"
+            likely = closest(name, [*scope.visible(), "above"])
+            help = f"did you mean `{likely}`?" if likely else "what stands inside a named block is called `block.layer`"
             self.reader.report("NS210", f"a layer's name cannot be `{name}`", at, help=help)
         elif scope.is_later(name):
-            self.reader.report("NS307", f"`{name}` stands further below", at, help="a layer reads only from layers above it")
+            message = f"`{name}` would read itself" if name == reader else f"`{name}` stands further below"
+            self.reader.report("NS307", message, at, help="a layer reads only from layers above it")
         elif name in self.node or scope.prefix + name in self.node:
-            help = f"give that layer `name: {name.rpartition('.')[2]}`, or another name"
+            holder, _, own = name.rpartition(".")
+            help = f"give `{holder}` a name: its layer is then called `NAME.{own}`" if holder else "give that layer a name"
             self.reader.report("NS303", f"`{name}` is an automatic name, which nothing can refer to", at, help=help)
+        elif (repeat := scope.find_placed(name.partition(".")[0])) and isinstance(repeat.item, RepeatItem):
+            help = f"`{repeat.item.name}` alone is what its last round gives"
+            self.reader.report("NS303", f"nothing can refer to a layer inside the repeat `{repeat.item.name}`", at, help=help)
         else:
             help = suggest(name, [*scope.visible(), "above"])
             self.reader.report("NS303", f"no layer or input is named `{name}`", at, help=help)
@@ -286,7 +313,7 @@ class _Builder:
         expected = len(item.inputs) or 1
         if len(sources) != expected:
             names = ", ".join(item.inputs)
-            told = f"reads {expected} layers ({names})" if item.inputs else "reads one layer"
+            told = f"reads {expected} layer{'s' * (expected > 1)} ({names})" if item.inputs else "reads one layer"
             help = f"write `from: [{names}]` with the layers in that order" if item.inputs else ""
             at = (*item.path[:-1], "from") if item.sources else item.path
             self.reader.report("NS213", f"`{item.type}` {told}, found {len(sources)}", at, key=not item.sources, help=help)
@@ -310,14 +337,14 @@ class _Builder:
             if item.target in self.spec.refused:
                 return UNKNOWN, None
             if scope.find(item.target) is not None:
-                self.reader.report("NS314", f"`{item.target}` is an input, and an input has no weights to share", item.path)
+                message = f"`{item.target}` is an input, and an input has no weights to share"
+                self.reader.report("NS314", message, item.path, help=_SHARED)
             else:
                 self._resolve(item.target, scope, None, item.path)
             return UNKNOWN, None
         merges = isinstance(target.item, LayerItem) and isinstance(target.item.layer, Merge)
         if merges or isinstance(target.item, RepeatItem | ShareItem):
-            help = "name the layer, block, residual or parallel whose weights are meant"
-            self.reader.report("NS314", f"a `{target.item.type}` cannot be shared", item.path, help=help)
+            self.reader.report("NS314", f"`{target.item.type}` cannot be shared", item.path, help=_SHARED)
             return UNKNOWN, None
         if target.scope.ports[item.target.rpartition(".")[2]] is UNKNOWN or UNKNOWN in sources:
             return UNKNOWN, None
@@ -338,7 +365,7 @@ class _Builder:
             if port is None:
                 self.reader.report("NS303", f"no layer is named `{name}`", at, help=suggest(name, scope.ports))
             elif name in outputs:
-                self.reader.report("NS304", f"`{name}` is an output twice", at)
+                self.reader.report("NS304", f"`{name}` is an output twice", at, help="remove one of the two")
             elif name in self.spec.inputs:
                 self.reader.report("NS303", f"`{name}` is an input, not a layer", at, help=suggest("", scope.placed))
             else:
@@ -368,6 +395,10 @@ def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ..
         "padding": "same",
     }
     return LAYERS[f"conv{source.rank - 1}d"].model_validate(fields), norm
+
+
+def _told(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "`input`"
 
 
 def _names(items: Iterable[Item]) -> frozenset[str]:

@@ -41,11 +41,13 @@ def check_used(reader: Reader, graph: Graph) -> None:
     used: defaultdict[str, bool] = defaultdict(bool)
     for node in graph.nodes:
         used[node.item] |= node.name in needed
+    read = {graph.node[port.node].item: node.item for node in graph.nodes for port in node.inputs if port.node in graph.node}
     told: set[str] = set()
     for node in graph.nodes:
-        if not used[node.item] and node.item not in told:
+        # What leads to an unused layer is told with it.
+        if not used[node.item] and node.item not in told and read.get(node.item, node.item) == node.item:
             told.add(node.item)
-            help = "remove it, or let a layer read it by `from:`"
+            help = "remove it, let a layer read it by `from:`, or list it under `outputs`"
             _unused(reader, node, help)
     for name in graph.inputs:
         if name not in needed and not told:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from netspec.components.base import describe
-from netspec.components.fields import NAME
+from netspec.components.base import describe, quoted
+from netspec.components.fields import NAME, name_help
 from netspec.components.layers import LAYERS
 from netspec.diagnostics import Path, suggest
 from netspec.source import Plain
@@ -49,8 +49,7 @@ def read_blocks(given: Plain, reader: Reader, reserved: tuple[str, ...]) -> dict
         at: Path = ("blocks", name)
         block = None
         if not NAME.match(name):
-            help = "use lower case letters, digits and `_`"
-            reader.report("NS210", f"a block cannot be called `{name}`", at, key=True, help=help)
+            reader.report("NS210", f"a block cannot be called `{name}`", at, key=True, help=name_help(name))
         elif name in LAYERS or name in SCOPES or name == "activation":
             reader.report(
                 "NS312", f"a block cannot be called like the layer `{name}`", at, key=True, help="choose another name"
@@ -79,7 +78,10 @@ def _block(name: str, value: Plain, reader: Reader, reserved: tuple[str, ...]) -
     if not isinstance(remat, bool):
         reader.report("NS204", f"expected `true` or `false`, found {describe(remat)}", (*at, "remat"))
     variables = _variables(value.get("vars"), (*at, "vars"), reader, reserved)
-    return Block(name, value["layers"], variables, _inputs(value.get("inputs"), (*at, "inputs"), reader), remat is True)
+    inputs = _inputs(value.get("inputs"), (*at, "inputs"), reader)
+    if inputs is None:
+        return None
+    return Block(name, value["layers"], variables, inputs, remat is True)
 
 
 def _variables(given: Plain, at: Path, reader: Reader, reserved: tuple[str, ...]) -> dict[str, Plain]:
@@ -91,30 +93,32 @@ def _variables(given: Plain, at: Path, reader: Reader, reserved: tuple[str, ...]
         return {}
     for name in given:
         if not NAME.match(name):
-            help = "use lower case letters, digits and `_`"
-            reader.report("NS210", f"a variable cannot be called `{name}`", (*at, name), key=True, help=help)
+            reader.report("NS210", f"a variable cannot be called `{name}`", (*at, name), key=True, help=name_help(name))
         elif name in reserved:
-            help = "choose another name"
-            reader.report("NS308", f"a variable cannot be called `{name}` like a section", (*at, name), key=True, help=help)
+            message = f"a variable cannot be called `{name}`: a key of the file has that name"
+            reader.report("NS308", message, (*at, name), key=True, help="choose another name")
     return dict(given)
 
 
-def _inputs(given: Plain, at: Path, reader: Reader) -> tuple[str, ...]:
+def _inputs(given: Plain, at: Path, reader: Reader) -> tuple[str, ...] | None:
+    """The names of a block's inputs; None where something is wrong with them."""
     if given is None:
         return ()
     if not isinstance(given, list) or not given:
         reader.report(
             "NS204", f"`inputs` takes a list of names, found {describe(given)}", at, help="write `inputs: [below, skip]`"
         )
-        return ()
+        return None
     found: list[str] = []
     for index, name in enumerate(given):
         if not isinstance(name, str) or not NAME.match(name) or name == "above":
-            reader.report("NS210", f"a block's input cannot be called {describe(name)}", (*at, index))
-        elif name in found:
-            reader.report("NS304", f"`{name}` is an input twice", (*at, index))
-        else:
-            found.append(name)
+            help = "`above` is the layer above: choose another name" if name == "above" else name_help(name)
+            reader.report("NS210", f"a block's input cannot be called {quoted(name)}", (*at, index), help=help)
+            return None
+        if name in found:
+            reader.report("NS304", f"`{name}` is an input twice", (*at, index), help="give each input a name of its own")
+            return None
+        found.append(name)
     return tuple(found)
 
 

@@ -108,6 +108,7 @@ FAMILIES: dict[str, type[Family]] = {family.type: family for family in (Mlp, Cnn
 def family_items(family: Family, inputs: Mapping[str, Any], at: Path) -> tuple[Item, ...]:
     """The items that a family stands for. Raises Problem where it does not fit the input."""
     if len(inputs) != 1:
-        raise Problem("NS213", f"`{family.type}` reads one input, but there are {len(inputs)}", help="use `layers`")
+        help = f"write `layers:`, and join the inputs first: `- concat: [{', '.join(inputs)}]`"
+        raise Problem("NS213", f"`{family.type}` reads one input, but there are {len(inputs)}", help=help)
     (x,) = inputs.values()
     return tuple(LayerItem(at, layer.type, layer) for layer in family.layers(x.rank))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from netspec.components.base import CatalogueSchema, Component, describe
+from netspec.components.base import CatalogueSchema, Component, describe, written
 from netspec.diagnostics import Path, closest, suggest
 from netspec.diagnostics.suggest import LEFT_OUT
 from netspec.spec.elsewhere import elsewhere
@@ -40,6 +40,8 @@ class Fault(NamedTuple):
     help: str = ""
     caption: str = ""
     key: bool = False
+    found: object = None
+    """The value that stands where another was due."""
 
 
 def faults(error: ValidationError, model: Model, value: object, title: str, *, short: str = "") -> Iterator[Fault]:
@@ -57,6 +59,7 @@ def faults(error: ValidationError, model: Model, value: object, title: str, *, s
     for d in details:
         if d["type"] != "missing" or d["loc"] in missing:
             fault = _fault(d, model, value, title, meant.get(d["loc"], ""))
+            fault = fault._replace(found=d["input"] if d["type"] not in ("missing", "extra_forbidden") else None)
             yield fault if fault.help or fault.code != "NS204" else fault._replace(help=short)
 
 
@@ -105,9 +108,9 @@ def _kind_help(kind: str, name: str, value: object, model: Model | None) -> str:
     if kind == "bool_type" and str(value).lower() in _TRUTH:
         return f"write {_TRUTH[str(value).lower()]}"
     if kind in ("tuple_type", "list_type") and isinstance(value, (int, float, str)):
-        return f"write `{name}: [{_written(value)}]`"
+        return f"write `{name}: [{written(value)}]`"
     if kind in ("string_type", "union") and isinstance(value, (int, float)):
-        return f'quote it: "{_written(value)}"'
+        return f'quote it: "{written(value)}"'
     if kind.startswith("model") and model is not None:
         names = [f"{field}: ..." for field in _names(model)]
         return f"write `{{{', '.join([*names[:3], *(['...'] if len(names) > 3 else [])])}}}`"
@@ -172,6 +175,10 @@ def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, s
             owner = value  # a component by its name alone
         elif isinstance(value, Mapping) and step not in value and len(value) == 1:
             (name, inner), *_ = value.items()
+            if not isinstance(inner, Mapping) and inner is not None:
+                path.append(name)  # the short field's value stands beside the name
+                value = inner
+                continue
             if isinstance(inner, Mapping) and not isinstance(step, int):
                 path.append(name)
                 owner, value = str(name), inner
@@ -222,22 +229,11 @@ def _missing_help(model: Model | None, name: str) -> str:
     field = _field(model, name)
     if model is None or field is None or not field.description:
         return f"add `{name}: ...`"
-    shown = _written(next(iter(field.examples or ()), "..."))
+    shown = written(next(iter(field.examples or ()), "..."))
     what = field.description[0].lower() + field.description[1:].rstrip(".")
     if issubclass(model, Component) and model.short == name:
         return f"write `{model.type}: {shown}` ({what})"
     return f"add `{name}: {shown}` ({what})"
-
-
-def _written(value: object) -> str:
-    """A short value as a spec writes it."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_written(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_written(item) for item in value) + "]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _names(model: Model | None) -> list[str]:

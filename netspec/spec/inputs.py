@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netspec.components.base import describe
-from netspec.components.fields import NAME, number_help, parse_count
+from netspec.components.fields import NAME, name_help, number_help, parse_count
 from netspec.diagnostics import Path, suggest
 from netspec.source import Plain
 from netspec.spec.reader import Reader, Skip
@@ -38,7 +38,7 @@ class InputReader:
             except Skip:
                 continue
             if not NAME.match(name):
-                self.reader.report("NS210", f"a dim cannot be called `{name}`", at, key=True)
+                self.reader.report("NS210", f"a dim cannot be called `{name}`", at, key=True, help=name_help(name))
             elif dim is not None:
                 found[name] = dim
         return found
@@ -72,7 +72,7 @@ class InputReader:
 
     def _input(self, name: str, value: Plain, at: Path) -> TensorType | None:
         if not NAME.match(name) or name == "above":
-            help = "use lower case letters, digits and `_`, and start with a letter"
+            help = "`above` is the layer above: choose another name" if name == "above" else name_help(name)
             self.reader.report("NS210", f"an input cannot be called `{name}`", at, key=True, help=help)
             return None
         try:
@@ -93,7 +93,8 @@ class InputReader:
         if vocabulary is None and "vocabulary" in fields:
             return None
         if vocabulary is not None and dtype != "int32":
-            self.reader.report("NS213", "a `vocabulary` belongs to ids, which are `int32`", (*at, "dtype"))
+            message, help = "a `vocabulary` belongs to ids, which are `int32`", "remove `dtype`"
+            self.reader.report("NS213", message, (*at, "dtype"), help=help)
             return None
         return None if shape is None or unknown else TensorType(shape, DType(dtype), vocabulary)
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from netspec.components.base import describe
-from netspec.components.fields import NAME
+from netspec.components.base import describe, quoted, written
+from netspec.components.fields import NAME, name_help
 from netspec.components.layers import ACTIVATIONS, LAYERS, Merge
-from netspec.diagnostics import Path, suggest
+from netspec.diagnostics import Path, closest, suggest
 from netspec.source import Plain
 from netspec.spec.blocks import SCOPES, Block
 from netspec.spec.items import Item, LayerItem
@@ -18,7 +18,13 @@ from netspec.spec.reader import Reader, Skip, TooLarge
 from netspec.spec.variables import Variables
 
 SIBLINGS = ("name", "from")
-RESERVED = ("above", "input", "latent", "condition", "code")
+RESERVED = {
+    "above": "the layer above",
+    "input": "the input of the network",
+    "latent": "the input of a generator",
+    "condition": "the class that a GAN pair is given",
+    "code": "the code layer of an autoencoder",
+}
 MAX_LAYERS = 20_000
 """Layers of a spec when everything is expanded."""
 _SOURCE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
@@ -62,11 +68,11 @@ class LayerReader:
         if not isinstance(value, list):
             help = "start each layer with `- `"
             self.reader.report("NS204", f"expected a list of layers, found {describe(value)}", at, help=help)
-            return (_unknown(value, at),)
+            return (unknown(value, at),)
         if not value:
             self.reader.report("NS202", f"`{at[-1]}` is an empty list of layers", at, help="write at least one layer")
-            return (_unknown(value, at),)
-        return tuple(self.item(item, (*at, i)) or _unknown(item, (*at, i)) for i, item in enumerate(value))
+            return (unknown(value, at),)
+        return tuple(self.item(item, (*at, i)) or unknown(item, (*at, i)) for i, item in enumerate(value))
 
     def item(self, value: Plain, at: Path) -> Item | None:
         """One item; None where it cannot even be told what it is, which has been reported. Raises TooLarge."""
@@ -76,15 +82,22 @@ class LayerReader:
         if isinstance(value, str):
             return self._read(value, None, Frame(None, None, at, at))
         if not isinstance(value, dict) or not value:
-            help = "write a layer's name, or `name: fields`"
+            help = "write a layer's name, or its name with its fields: `dense: {units: 8}`"
+            if isinstance(value, list):
+                help = "write its layers into the list outside: `- ` before each"
             self.reader.report("NS207", f"expected a layer, found {describe(value)}", at, help=help)
             return None
         key = self._layer_key(value, at)
         if key is None:
             return None
-        name = self._name(value["name"], (*at, "name")) if "name" in value else None
-        sources = self._sources(value["from"], (*at, "from")) if "from" in value else None
-        fields = self._without_siblings(key, value[key], (*at, key))
+        inside = self._misplaced(key, value[key], (*at, key))
+        placed = {sibling: (*at, key, sibling) for sibling in inside} | {key: (*at, key) for key in SIBLINGS if key in value}
+        beside = {**inside, **{sibling: value[sibling] for sibling in SIBLINGS if sibling in value}}
+        name = self._name(beside["name"], placed["name"]) if "name" in beside else None
+        sources = self._sources(beside["from"], placed["from"]) if "from" in beside else None
+        fields = value[key]
+        if isinstance(fields, dict) and inside:
+            fields = {k: v for k, v in fields.items() if k not in inside}
         return self._read(key, fields, Frame(name, sources, at, (*at, key)))
 
     def _read(self, key: str, value: Plain, frame: Frame) -> Item | None:
@@ -111,12 +124,21 @@ class LayerReader:
             self.reader.report("NS207", f"`{first}` stands without a layer", (*at, first), key=True, help=help)
             return None
         known = self.known()
+        for key in self.shared.blocks.keys() & set(keys):
+            self.shared.blocks[key].used = True
         layers = [key for key in keys if key in known]
-        if len(layers) == 1:
-            self._beside(layers[0], [key for key in keys if key != layers[0]], at)
+        owner = next(
+            (key for key in layers if set(keys) <= {key, *self.fields_of(key)}), layers[0] if len(layers) == 1 else None
+        )
+        if owner is not None:
+            self._beside(owner, value, [key for key in keys if key != owner], at)
             return None
         found = " and ".join(f"`{key}`" for key in keys)
         help = "start each layer with its own `- `"
+        meant = next((value[key] for key in ("type", "class_name") if isinstance(value.get(key), str)), None)
+        if meant is not None:
+            likely = closest(str(meant), known) or meant
+            help = f"write `- {likely}: {{...}}`: the layer's name is the key, its fields are the value"
         self.reader.report("NS207", f"a layer item holds one layer, found {found}", (*at, keys[1]), key=True, help=help)
         return None
 
@@ -133,14 +155,18 @@ class LayerReader:
             "block": ("layers", "inputs"),
         }.get(key, ())
 
-    def _beside(self, layer: str, keys: list[str], at: Path) -> None:
+    def _beside(self, layer: str, item: dict[str, Plain], keys: list[str], at: Path) -> None:
         """Keys next to a layer's: its fields want to be indented, others do not exist."""
         fields = self.fields_of(layer)
         own = [key for key in keys if key in fields]
         if own:
-            names = ", ".join(f"`{key}`" for key in own)
+            names = " and ".join(f"`{key}`" for key in own)
             verb, them = ("stands", "it") if len(own) == 1 else ("stand", "them")
             help = f"{names} {'belongs' if len(own) == 1 else 'belong'} to `{layer}`: indent {them} by two more"
+            short = LAYERS[layer].short if layer in LAYERS else None
+            if item[layer] is not None and not isinstance(item[layer], dict) and short:
+                value = written({short: item[layer], **{key: item[key] for key in own}})
+                help = f"write `- {layer}: {value}`"
             self.reader.report("NS209", f"{names} {verb} beside `{layer}`", (*at, own[0]), key=True, help=help)
         for key in keys:
             if key not in fields:
@@ -148,36 +174,39 @@ class LayerReader:
                 help = help or f"only `name` and `from` stand beside a layer; the fields of `{layer}` are its value"
                 self.reader.report("NS203", f"unknown field `{key}` beside `{layer}`", (*at, key), key=True, help=help)
 
-    def _without_siblings(self, key: str, value: Plain, at: Path) -> Plain:
-        """The layer's fields; `name` and `from` among them are reported: they stand beside the layer."""
+    def _misplaced(self, key: str, value: Plain, at: Path) -> dict[str, Plain]:
+        """`name` and `from` among a layer's fields: they stand beside the layer, which is reported."""
         if not isinstance(value, dict) or key not in self.known():
-            return value
-        misplaced = [sibling for sibling in SIBLINGS if sibling in value and sibling not in self.fields_of(key)]
-        for sibling in misplaced:
-            help = f"move it beside `{key}`: `- {key}: ...` and below it `{sibling}: {value[sibling]}`"
+            return {}
+        misplaced = {k: v for k, v in value.items() if k in SIBLINGS and k not in self.fields_of(key)}
+        for sibling, meant in misplaced.items():
+            help = f"move it beside `{key}`: `- {key}: ...` and below it `{sibling}: {written(meant)}`"
             self.reader.report("NS208", f"`{sibling}` stands inside `{key}`", (*at, sibling), key=True, help=help)
-        return {k: v for k, v in value.items() if k not in misplaced}
+        return misplaced
 
-    def _name(self, value: Plain, at: Path) -> str | None:
+    def _name(self, given: Plain, at: Path, *, what: str = "a layer", key: bool = False) -> str | None:
         """A name, or None where it is none; what refers to a refused name is not told again."""
-        value = self.substituted(value, at)
+        value = given if key else self.substituted(given, at)
         if not isinstance(value, str) or not NAME.match(value):
-            if value is not None:
-                help = "use lower case letters, digits and `_`, and start with a letter"
-                self.reader.report("NS210", f"a name cannot be {describe(value)}", at, help=help)
+            if given is None:
+                self.reader.report("NS210", "the name is empty", at, help="write a name, or remove `name:`")
+            elif value is not None:
+                message = f"{what} cannot be called {quoted(value)}"
+                self.reader.report("NS210", message, at, key=key, help=name_help(value))
         elif value in RESERVED:
-            self.reader.report("NS305", f"the name `{value}` is reserved", at, help="choose another name")
+            message = f"the name `{value}` is reserved: it is {RESERVED[value]}"
+            self.reader.report("NS305", message, at, key=key, help="choose another name")
         else:
             return value
-        if isinstance(value, str) and value not in RESERVED:
+        if isinstance(value, str):
             self.shared.refused.add(value)
         return None
 
-    def _sources(self, value: Plain, at: Path) -> tuple[str, ...] | None:
-        value = self.substituted(value, at)
+    def _sources(self, given: Plain, at: Path) -> tuple[str, ...] | None:
+        value = self.substituted(given, at)
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) for name in names):
-            if value is not None:
+            if value is not None or given is None:
                 message = f"`from` takes a layer's name or a list of names, found {describe(value)}"
                 help = "give the layer that is meant a `name`, and write that"
                 self.reader.report("NS204", message, at, help=help)
@@ -193,10 +222,11 @@ class LayerReader:
 
     def path_name(self, value: str, at: Path) -> str | None:
         """The name of a path in `parallel`."""
-        return self._name(value, at)
+        return self._name(value, at, what="a path", key=True)
 
     def _layer(self, key: str, value: Plain, frame: Frame) -> LayerItem | None:
         failed = LayerItem(frame.at, key, None, frame.name, frame.sources)
+        self.reader.seen = self.variables
         if key not in LAYERS and key != "activation":
             self.reader.report("NS206", f"unknown layer `{key}`", frame.at, key=True, help=suggest(key, self.known()))
             return failed
@@ -226,7 +256,7 @@ class LayerReader:
         return LayerItem(frame.at, layer.type, layer, frame.name, layer.inputs)
 
 
-def _unknown(value: Plain, at: Path) -> LayerItem:
+def unknown(value: Plain, at: Path) -> LayerItem:
     """What stands for an item that could not be read: its name is known, its value absorbs what follows."""
     name = value.get("name") if isinstance(value, dict) else None
     named = isinstance(name, str) and NAME.match(name) and name not in RESERVED

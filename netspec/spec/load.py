@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
-from netspec.components.base import describe
-from netspec.components.fields import NAME
+from netspec.components.base import describe, quoted
+from netspec.components.fields import NAME, name_help
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, SpecError, closest, in_order, suggest
 from netspec.source import Document, Plain, read_file
 from netspec.spec.blocks import REQUIRED, Block, read_blocks, uncalled
@@ -21,7 +21,7 @@ from netspec.spec.reader import Reader, Skip, TooLarge
 from netspec.spec.scopes import ItemReader
 from netspec.spec.sections import SECTIONS as SECTIONS
 from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, Section, TrainSection
-from netspec.spec.variables import BROKEN, Variables
+from netspec.spec.variables import BROKEN, LATER, Variables
 from netspec.tensor import TensorType
 
 VERSION = 1
@@ -92,13 +92,24 @@ def _first(data: Mapping[str, Plain]) -> Path:
     return (next(iter(data)),) if data else ()
 
 
+def _place_of(name: str, document: Document, at: Path) -> Path:
+    """Where a dim's name stands in an input."""
+    return next((path for path in document.spans.values if path[: len(at)] == at and _at(document.data, path) == name), at)
+
+
+def _at(data: Plain, path: Path) -> Plain:
+    for step in path:
+        data = data[step]  # type: ignore[index,call-overload]
+    return data
+
+
 class _Loader:
     def __init__(self, document: Document, reader: Reader, data: dict[str, Plain]) -> None:
         self.document, self.reader, self.data = document, reader, data
 
     def spec(self) -> Spec | None:
         self._check_keys()
-        variables = self._variables()
+        variables = self.reader.seen = self._variables()
         reading = InputReader(self.data, self.reader, variables)
         inputs = reading.inputs()
         self._names_apart(variables, inputs)
@@ -181,8 +192,8 @@ class _Loader:
             return "unnamed"
         plain = name.replace("-", "_") if isinstance(name, str) else ""
         if not isinstance(name, str) or not NAME.match(plain) or len(name) > 100:
-            help = "use lower case letters, digits, `-` and `_`, and start with a letter"
-            self.reader.report("NS210", f"a spec's name cannot be {describe(name)}", ("name",), help=help)
+            help = name_help(name, dash=True) if not isinstance(name, str) or len(name) <= 100 else "at most 100 characters"
+            self.reader.report("NS210", f"a spec cannot be called {quoted(name)}", ("name",), help=help)
             return "unnamed"
         return name
 
@@ -198,30 +209,23 @@ class _Loader:
         for name, value in given.items():
             at = ("vars", name)
             if not NAME.match(name):
-                self.reader.report(
-                    "NS210",
-                    f"a variable cannot be called `{name}`",
-                    at,
-                    key=True,
-                    help="use lower case letters, digits and `_`",
-                )
+                self.reader.report("NS210", f"a variable cannot be called `{name}`", at, key=True, help=name_help(name))
             elif name in KEYS:
-                self.reader.report(
-                    "NS308", f"a variable cannot be called `{name}` like a section", at, key=True, help="choose another name"
-                )
+                message = f"a variable cannot be called `{name}`: a key of the file has that name"
+                self.reader.report("NS308", message, at, key=True, help="choose another name")
             try:
-                variables[name] = self.reader.substituted(value, variables, at)
+                variables[name] = self.reader.substituted(value, {**dict.fromkeys(given, LATER), **variables}, at)
             except Skip:
                 variables[name] = BROKEN
         return variables
 
     def _names_apart(self, variables: Variables, inputs: Mapping[str, TensorType] | None) -> None:
         for name, tensor in (inputs or {}).items():
+            at: Path = ("input",) if "input" in self.data else ("inputs", name)
             for clash in sorted(tensor.names & variables.keys()):
-                at = ("input",) if "input" in self.data else ("inputs", name)
-                self.reader.report(
-                    "NS308", f"`{clash}` is both a variable and a dim", at, help=f"write `${clash}` for the variable"
-                )
+                help = f"write `${clash}` for the variable, or give one of the two another name"
+                place = _place_of(clash, self.document, at)
+                self.reader.report("NS308", f"`{clash}` is both a variable and a dim", place, help=help)
 
     def _section(self, key: str, model: type[Section], variables: Variables) -> Section | None:
         if key not in self.data:

@@ -43,7 +43,8 @@ class ModelReader:
             if chosen or not unknown:
                 told = " and ".join(f"`{key}`" for key in chosen) or "none"
                 message = f"`model` holds exactly one kind of network, found {told}"
-                self.reader.report("NS211", message, AT, key=True, help=suggest("", KINDS))
+                help = f"keep one of {told}" if chosen else suggest("", KINDS)
+                self.reader.report("NS211", message, AT, key=True, help=help)
             return None, None
         kind = chosen[0]
         if kind == "layers":

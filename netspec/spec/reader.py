@@ -27,6 +27,8 @@ class Reader:
         self.document = document
         self.diagnostics: list[Diagnostic] = []
         self.calls: tuple[Path, ...] = ()
+        self.seen: Variables = {}
+        """The variables that can be seen where the reader is: one may be meant where its name stands alone."""
         self._told: set[tuple[str, Path]] = set()
 
     @contextmanager
@@ -88,6 +90,8 @@ class Reader:
             except Broken:
                 raise Skip from None
             except Problem as problem:
+                if problem.code == "NS301" and self.calls:
+                    problem.help = (*problem.help, "a block sees its own `vars` and the file's, never its caller's")
                 self.problem(problem, at)
                 raise Skip from None
         if isinstance(value, list):
@@ -141,7 +145,9 @@ class Reader:
 
     def _fault(self, fault: Fault, at: Path) -> None:
         place = (*at, *fault.path)
-        self.report(fault.code, fault.message, place, help=fault.help, caption=fault.caption, key=fault.key)
+        variable = fault.found if isinstance(fault.found, str) and fault.found in self.seen else None
+        help = fault.help if variable is None else f"write `${variable}` for the variable"
+        self.report(fault.code, fault.message, place, help=help, caption=fault.caption, key=fault.key)
 
 
 class Skip(Exception):

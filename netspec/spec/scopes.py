@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from netspec.components.base import describe
-from netspec.components.fields import NAME, parse_count
+from netspec.components.base import describe, quoted
+from netspec.components.fields import NAME, name_help, parse_count
 from netspec.components.layers import MERGES, Merge
 from netspec.components.layers.merge import Add, Concat
 from netspec.diagnostics import Path, closest, suggest
 from netspec.source import Plain
 from netspec.spec.blocks import REQUIRED, Block
 from netspec.spec.items import BlockItem, Item, ParallelItem, RepeatItem, ResidualItem, ShareItem
-from netspec.spec.layers import MAX_LAYERS, Frame, LayerReader
+from netspec.spec.layers import MAX_LAYERS, Frame, LayerReader, unknown
 from netspec.spec.reader import Skip, TooLarge
 
 _DEEPEST = 32
@@ -24,9 +24,9 @@ class ItemReader(LayerReader):
     """Reads every kind of item."""
 
     def scope(self, key: str, value: Plain, frame: Frame) -> Item | None:
-        if key in _READERS:
-            return _READERS[key](self, value, frame)
-        return call(self, self.shared.blocks[key], value, frame)
+        if key in self.shared.blocks:
+            return call(self, self.shared.blocks[key], value, frame)
+        return _READERS[key](self, value, frame)
 
 
 def residual(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
@@ -49,6 +49,7 @@ def residual(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
         elif chosen is not None:
             help = "write `project`, or a list of layers"
             layers.reader.report("NS205", f"`shortcut` cannot be {describe(chosen)}", at, help=help)
+            shortcut = (unknown(given, at),)
     return ResidualItem(frame.at, body, shortcut, frame.name, frame.sources)
 
 
@@ -67,8 +68,8 @@ def parallel(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
     paths = []
     for name, body in raw.items():
         at = (*frame.at, "paths", name)
-        if layers.path_name(name, at) is not None:
-            paths.append((name, layers.items(body, at)))
+        named = layers.path_name(name, at) is not None
+        paths.append((name, layers.items(body, at) if named else (unknown(body, at),)))
     merge = _merge(layers, fields.get("merge", "concat"), (*frame.at, "merge"))
     return ParallelItem(frame.at, tuple(paths), merge, frame.name, frame.sources)
 
@@ -81,7 +82,8 @@ def _merge(layers: LayerReader, value: Plain, at: Path) -> Merge:
         found = layers.reader.component(Concat, value["concat"], (*at, "concat"))
         return found or Concat()
     if value is not None:
-        layers.reader.report("NS206", f"unknown merge {describe(value)}", at, help=suggest(value, MERGES))
+        told = f"`{value}`" if isinstance(value, str) else describe(value)
+        layers.reader.report("NS206", f"unknown merge {told}", at, help=suggest(value, MERGES))
     return Add()
 
 
@@ -143,13 +145,15 @@ def _over(layers: LayerReader, value: Plain, at: Path) -> list[dict[str, Plain]]
         return None
     wrong = [name for name in given if not NAME.match(name)]
     if wrong:
-        layers.reader.report("NS210", f"a variable cannot be called `{wrong[0]}`", (*at, wrong[0]), key=True)
+        message, help = f"a variable cannot be called `{wrong[0]}`", name_help(wrong[0])
+        layers.reader.report("NS210", message, (*at, wrong[0]), key=True, help=help)
         return None
     lists: dict[str, list[Plain]] = {name: each for name, each in given.items() if isinstance(each, list)}
     lengths = {name: len(each) for name, each in lists.items()}
     if len(set(lengths.values())) > 1:
         told = " and ".join(f"`{name}` has {length}" for name, length in lengths.items())
-        layers.reader.report("NS205", f"the lists of `over` differ in length: {told}", at)
+        message, help = f"the lists of `over` differ in length: {told}", "each list has one value for each round"
+        layers.reader.report("NS205", message, at, help=help)
         return None
     return [dict(zip(lists, each, strict=True)) for each in zip(*lists.values(), strict=True)]
 
@@ -180,7 +184,8 @@ def block(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
         layers.reader.report("NS204", f"`inputs` takes a list of names, found {describe(inputs)}", (*frame.at, "inputs"))
         return None
     if not isinstance(kind, str) or not NAME.match(kind):
-        layers.reader.report("NS210", f"a type cannot be {describe(kind)}", (*frame.at, "type"))
+        message = f"a block's type cannot be {quoted(kind)}"
+        layers.reader.report("NS210", message, (*frame.at, "type"), help=name_help(kind))
         return None
     body = layers.items(fields["layers"], (*frame.at, "layers"))
     names = tuple(str(name) for name in inputs)
@@ -204,7 +209,8 @@ def call(layers: LayerReader, block: Block, value: Plain, frame: Frame) -> Item 
     shared = layers.shared
     if block.name in shared.calling:
         chain = " -> ".join(f"`{name}`" for name in (*shared.calling[shared.calling.index(block.name) :], block.name))
-        layers.reader.report("NS313", f"the block `{block.name}` calls itself", frame.at, key=True, caption=chain)
+        message, help = f"the block `{block.name}` calls itself", "`repeat` is for several rounds of the same layers"
+        layers.reader.report("NS313", message, frame.at, key=True, caption=chain, help=help)
         return None
     if len(shared.calling) >= _DEEPEST:
         raise TooLarge(frame.at, f"blocks call each other more than {_DEEPEST} levels deep")

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from netspec.components.base import describe
+from netspec.components.fields import parse_count
 from netspec.diagnostics import Problem, suggest
 from netspec.source import Plain
 
@@ -19,7 +21,10 @@ _REFERENCE = re.compile(r"\$(?:\$|([A-Za-z_]\w*)|(\())")
 _TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_]\w*)|(//|[-+*/%()]))")
 BROKEN = "\0broken"
 """Stands for the value of a variable whose definition failed; known by identity."""
+LATER = "\0later"
+"""Stands for the value of a variable that is defined further below; known by identity."""
 
+_ALLOWED = "an expression holds numbers, variables and + - * // / % ( )"
 _LONGEST = 1000
 _LARGEST = 2**62
 _DEEPEST = 32
@@ -48,7 +53,7 @@ def substitute(text: str, variables: Variables) -> Plain:
         pieces.append(text[position:])
     if len(pieces) == 1:
         return pieces[0]
-    return "".join(_as_text(piece) for piece in pieces)
+    return "".join(_as_text(piece, text) for piece in pieces)
 
 
 def _closing(text: str, start: int) -> int:
@@ -65,31 +70,39 @@ class Broken(Exception):
 
 
 def _look_up(name: str, variables: Variables) -> Plain:
+    value = variables.get(name)
     if name not in variables:
-        help = suggest(name, variables) if variables else "define it under `vars:`"
-        raise Problem("NS301", f"unknown variable `${name}`", help=help or (), caption="not defined in `vars`")
-    value = variables[name]
+        help = suggest(name, variables, list_up_to=0) or "define it under `vars:`"
+        raise Problem("NS301", f"unknown variable `${name}`", help=help, caption="not defined in `vars`")
+    if isinstance(value, str) and value is LATER:
+        raise Problem("NS301", f"`${name}` has no value yet", help="a variable uses those above it: move its line down")
     if isinstance(value, str) and value is BROKEN:
         raise Broken
     return value
 
 
-def _as_text(piece: Plain) -> str:
+def _as_text(piece: Plain, text: str) -> str:
     if isinstance(piece, bool):
         return "true" if piece else "false"
     if isinstance(piece, (str, int, float)):
         return str(piece)
-    raise Problem("NS302", "only numbers and text can stand inside a longer text")
+    message = f"a variable in `{text}` is {describe(piece)}"
+    raise Problem("NS302", message, help="only numbers and texts can stand inside a longer text")
 
 
 def evaluate(expression: str, variables: Variables) -> Number:
     """The value of an expression. Raises Problem NS301 or NS302."""
     if len(expression) > _LONGEST:
         raise Problem("NS302", f"an expression is at most {_LONGEST} characters long")
-    parser = _Parser(_tokens(expression), variables)
-    value = parser.sum(0)
-    if parser.rest:
-        raise Problem("NS302", f"did not expect `{parser.rest[0]}` in `$({expression})`")
+    try:
+        parser = _Parser(_tokens(expression), variables)
+        value = parser.sum(0)
+        if parser.rest:
+            raise Problem("NS302", f"did not expect `{parser.rest[0]}`", help=_ALLOWED)
+    except Problem as problem:
+        if problem.code != "NS302":
+            raise
+        raise Problem("NS302", f"{problem.message} in `$({expression})`", help=problem.help) from None
     return value
 
 
@@ -99,10 +112,7 @@ def _tokens(expression: str) -> list[str]:
     while expression[position:].strip():
         match = _TOKEN.match(expression, position)
         if match is None:
-            rest = expression[position:].strip()
-            raise Problem(
-                "NS302", f"did not expect `{rest[0]}` in `$({expression})`", help="use numbers, vars and + - * // / % ( )"
-            )
+            raise Problem("NS302", f"did not expect `{expression[position:].strip()[0]}`", help=_ALLOWED)
         tokens.append(match[1] or match[2] or match[3])
         position = match.end()
     return tokens
@@ -132,22 +142,26 @@ class _Parser:
         if depth > _DEEPEST:
             raise Problem("NS302", "the expression is nested too deeply")
         if not self.rest:
-            raise Problem("NS302", "the expression ends too early")
+            raise Problem("NS302", "a number is missing", help=_ALLOWED)
         token = self.rest.pop(0)
         if token == "-":
             return -self.factor(depth + 1)
         if token == "(":
             value = self.sum(depth + 1)
             if not self.rest or self.rest.pop(0) != ")":
-                raise Problem("NS302", "a `)` is missing")
+                raise Problem("NS302", "a `)` is missing", help="close the bracket")
             return value
         if token[0].isdigit() or token[0] == ".":
             return _bounded(int(token) if token.isdigit() and len(token) < 30 else float(token))
         if not (token[0].isalpha() or token[0] == "_"):
-            raise Problem("NS302", f"did not expect `{token}`")
+            raise Problem("NS302", f"did not expect `{token}`", help=_ALLOWED)
+        if self.rest and self.rest[0] == "(":
+            raise Problem("NS302", f"there is no function `{token}`", help=_ALLOWED)
         found = _look_up(token, self.variables)
         if isinstance(found, bool) or not isinstance(found, (int, float)):
-            raise Problem("NS302", f"`{token}` is not a number")
+            count = parse_count(found) if isinstance(found, str) else None
+            help = f"write {count} in `vars`" if count else "an expression computes with numbers alone"
+            raise Problem("NS302", f"`{token}` is {describe(found)}", help=help)
         return found
 
 
@@ -155,7 +169,7 @@ def _apply(operator: str, a: Number, b: Number) -> Number:
     if operator == "*":
         return _bounded(a * b)
     if b == 0:
-        raise Problem("NS302", "division by zero")
+        raise Problem("NS302", "division by zero", help="the divisor is zero for these variables")
     if operator == "//":
         return _bounded(a // b)
     if operator == "%":
@@ -166,5 +180,5 @@ def _apply(operator: str, a: Number, b: Number) -> Number:
 
 def _bounded(value: Number) -> Number:
     if value != value or abs(value) > _LARGEST:
-        raise Problem("NS302", "the result is too large")
+        raise Problem("NS302", "the result is too large", help="numbers end at 2^62")
     return value

@@ -3,6 +3,7 @@
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from netspec.components.fields import Float
 from netspec.components.sources.base import Kind
@@ -30,8 +31,12 @@ class Impute(Transform):
 
     @model_validator(mode="after")
     def _value_given(self) -> Self:
-        if (self.strategy == "constant") != (self.value is not None):
-            raise ValueError("`value` belongs to `strategy: constant`")
+        if self.strategy == "constant" and self.value is None:
+            help = "write `{strategy: constant, value: 0}`"
+            raise PydanticCustomError("ns202", "`strategy: constant` needs `value`", {"help": help})
+        if self.strategy != "constant" and self.value is not None:
+            help = "write `strategy: constant`, or remove `value`"
+            raise PydanticCustomError("ns205", "`value` belongs to `strategy: constant`", {"help": help})
         return self
 
     def fit(self, values: Array) -> State:
@@ -167,7 +172,8 @@ class Rescale(_Affine):
     @model_validator(mode="after")
     def _ranges(self) -> Self:
         if self.source[0] >= self.source[1] or self.to[0] >= self.to[1]:
-            raise ValueError("a range needs its lower end first")
+            help = "write `[0, 255]` for the range from 0 to 255"
+            raise PydanticCustomError("ns205", "a range needs its lower end first", {"help": help})
         return self
 
     def fit(self, values: Array) -> State:
