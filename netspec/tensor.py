@@ -24,7 +24,8 @@ class Floor:
     divisor: int
 
     def __str__(self) -> str:
-        return f"({self.numerator}) // {self.divisor}"
+        text = str(self.numerator)
+        return f"{text if text.isidentifier() else f'({text})'} // {self.divisor}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, clos
 from netspec.graph.ir import Graph, Node, Port, Program
 from netspec.graph.names import check_sizes, check_used
 from netspec.graph.scope import Place, Placed, Scope
-from netspec.graph.way import way_to
+from netspec.graph.way import lost_axes, way_to, ways_to
 from netspec.spec.items import BlockItem, Item, LayerItem, Origin, ParallelItem, RepeatItem, ResidualItem, ShareItem
 from netspec.spec.layers import MAX_LAYERS, is_source
 from netspec.spec.load import Spec
@@ -48,6 +48,7 @@ class _Builder:
         self.promised = {name: named(name, dim.multiple_of) for name, dim in spec.dims.items() if dim.multiple_of > 1}
         self.remat: str | None = None
         self.failed = False
+        self.shares: list[Path] = []
 
     def graph(self) -> Graph | None:
         scope = Scope(later=_names(self.spec.items))
@@ -156,10 +157,11 @@ class _Builder:
             if len(inputs) < op.least_inputs or (most is not None and len(inputs) > most):
                 raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}")
             outputs = op.infer(types)
-            node = Node(place.name, op, inputs, types, outputs, item, Origin(at, self.reader.calls), place.weights, self.remat)
-            self._check_shared(node)
         except Problem as problem:
-            self._shape_problem(problem, at, inputs)
+            self._shape_problem(problem, at, inputs, op.short)
+            return UNKNOWN
+        node = Node(place.name, op, inputs, types, outputs, item, Origin(at, self.reader.calls), place.weights, self.remat)
+        if not self._fits_weights(node):
             return UNKNOWN
         self.nodes.append(node)
         self.node[node.name] = node
@@ -167,32 +169,49 @@ class _Builder:
             self.types[Port(place.name, index)] = output
         return Port(place.name)
 
-    def _check_shared(self, node: Node) -> None:
-        """Weights that are shared fit every use. Raises Problem NS411."""
+    def _fits_weights(self, node: Node) -> bool:
+        """Whether shared weights fit this use of them; where not, that is told at the `share`."""
         if node.name == node.weight_scope:
-            return
+            return True
         first = self.node[node.weight_scope]
-        for name, weight in node.weights.items():
-            if first.weights[name].shape != weight.shape:
-                raise Problem(
-                    "NS411",
-                    f"`{node.weight_scope}` was made for {first.input_types[0]}, but here it reads {node.input_types[0]}",
-                    help="shared layers read tensors of the same channels",
-                )
+        if all(first.weights[name].shape == weight.shape for name, weight in node.weights.items()):
+            return True
+        span = self.spec.document.span(node.origin.path, key=True)
+        self.reader.report(
+            "NS411",
+            f"`{node.weight_scope}` was made for {first.input_types[0]}, but here it reads {node.input_types[0]}",
+            self.shares[-1],
+            key=True,
+            caption=f"reads {node.input_types[0]}",
+            help="shared layers read tensors of the same channels: bring both inputs to one size first",
+            labels=(Label(span, f"made for {first.input_types[0]}"),) if span else (),
+        )
+        return False
 
-    def _shape_problem(self, problem: Problem, path: Path, inputs: tuple[Port, ...]) -> None:
+    def _shape_problem(self, problem: Problem, path: Path, inputs: tuple[Port, ...], short: str | None) -> None:
         """Reports a shape error with the layers on the way to it and the shapes they gave."""
+        values = self.spec.document.spans.values
         place = (*path, problem.field) if problem.field else path
-        spelled = problem.field and self.spec.document.spans.values.get(place) is not None
+        if problem.field and problem.field == short and place not in values:
+            place = path  # the field's value stands alone beside the layer
+        spelled = bool(problem.field) and place in values
         self.reader.report(
             problem.code,
             problem.message,
             place if spelled else path,
-            help=problem.help,
+            help=self._rank_help(problem, inputs) or problem.help,
             caption=problem.caption or ("" if spelled else f"gets {self.types[inputs[0]]}" if inputs else ""),
             key=not spelled,
-            labels=way_to(self.spec.document, self.node, inputs[0] if inputs else None, path),
+            labels=ways_to(self.spec.document, self.node, inputs, path),
         )
+
+    def _rank_help(self, problem: Problem, inputs: tuple[Port, ...]) -> str:
+        """Where axes are missing: which layer took them away."""
+        lost = lost_axes(self.node, inputs[0]) if problem.code == "NS402" and inputs else None
+        span = self.spec.document.span(lost.origin.path, key=True) if lost else None
+        if lost is None or span is None:
+            return ""
+        return f"`{lost.op.type}` on line {span.line} leaves {lost.output}: move it below the layers that need more axes"
 
     def _sources(self, item: Item, scope: Scope, above: Port | None) -> tuple[Port, ...]:
         """The ports that an item reads; none where that cannot be told."""
@@ -254,16 +273,28 @@ class _Builder:
         if shortcut is UNKNOWN:
             return UNKNOWN, inner
         if item.shortcut == "identity" and self.types[shortcut].shape != self.types[end].shape:
-            self.reader.report(
-                "NS404",
-                f"`residual` adds {self.types[shortcut]} and {self.types[end]}",
-                item.path,
-                key=True,
-                caption="its layers change the shape",
-                help="add `shortcut: project`, or keep the shape",
-            )
+            self._residual_problem(item, shortcut, end)
             return UNKNOWN, inner
         return self._add(place, LAYERS["add"](), (end, shortcut), item.path, place.name), inner
+
+    def _residual_problem(self, item: ResidualItem, start: Port, end: Port) -> None:
+        """The body of a residual gives another shape than it reads."""
+        source, target = self.types[start], self.types[end]
+        help = "keep the shape: the last layer has the channels of the input, and `padding: same` keeps the axes"
+        try:
+            projection_layers(source, target)
+            help = "add `shortcut: project`, or keep the shape"
+        except Problem:
+            pass
+        self.reader.report(
+            "NS404",
+            f"`residual` adds {source} and {target}",
+            item.path,
+            key=True,
+            caption="its layers change the shape",
+            help=help,
+            labels=way_to(self.spec.document, self.node, end, item.path),
+        )
 
     def _shortcut(self, item: ResidualItem, place: Place, scope: Scope, start: Port, end: Port) -> Port:
         """What is added to the body's result: the input, its projection, or layers of its own."""
@@ -348,8 +379,11 @@ class _Builder:
             return UNKNOWN, None
         if target.scope.ports[item.target.rpartition(".")[2]] is UNKNOWN or UNKNOWN in sources:
             return UNKNOWN, None
+        self.shares.append(item.path)
         with self.reader.calling(item.path):
-            return self._put(target.item, Place(place.name, target.place.weights), target.scope, sources)
+            port, inner = self._put(target.item, Place(place.name, target.place.weights), target.scope, sources)
+        self.shares.pop()
+        return port, inner
 
     def _outputs(self, scope: Scope, last: Port) -> dict[str, Port] | None:
         if self.spec.outputs is None:
@@ -376,7 +410,8 @@ class _Builder:
 def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ...]:
     """A bias-free 1x1 convolution (dense for vectors) and batch norm. Raises NS404 where strides cannot do it."""
     if source.rank != target.rank:
-        raise Problem("NS404", f"no projection leads from {source} to {target}")
+        help = "give `shortcut` a list of layers"
+        raise Problem("NS404", f"no projection leads from {source} to {target}", help=help)
     norm = LAYERS["batch_norm"]()
     filters = target.shape[-1]
     if source.rank == 1:
@@ -385,7 +420,8 @@ def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ..
     for before, after in zip(source.shape[:-1], target.shape[:-1], strict=True):
         stride = next((s for s in range(1, 9) if (before + s - 1) // s == after), None)
         if stride is None:
-            raise Problem("NS404", f"no stride leads from {source} to {target}", help="give `shortcut` a list of layers")
+            help = "keep the axes by `padding: same`, or give `shortcut` a list of layers"
+            raise Problem("NS404", f"no stride leads from {source} to {target}", help=help)
         strides.append(stride)
     fields: Mapping[str, object] = {
         "filters": filters,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from netspec.components.layers.activation import Activation
 from netspec.components.layers.core import Dense
 from netspec.components.sources.images import Idx, Images
 from netspec.components.sources.tabular import Csv, Sklearn
@@ -18,7 +19,7 @@ from netspec.graph.way import way_to
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
 from netspec.spec.sections import Bound
-from netspec.tensor import Dim, Formula, TensorType
+from netspec.tensor import Dim, Formula, TensorType, names_in
 
 SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
 """Sources whose target is one value a row."""
@@ -92,11 +93,13 @@ class _Checker:
 
     def _acts_on_last_axis(self, output: str, type: TensorType, loss: str) -> None:
         """An image where one vector of classes was due: nearly always a flatten that is missing."""
-        node = self.graph.node.get(self.graph.outputs[output].node)
-        while node is not None and not isinstance(node.op, Dense) and node.op.elementwise:
-            node = self.graph.node.get(node.inputs[0].node)
+        node = last = self.graph.node.get(self.graph.outputs[output].node)
+        acts = False
+        while last is not None and (isinstance(last.op, (Dense, Activation)) or last.op.elementwise):
+            if isinstance(last.op, Dense):
+                node, acts = last, True  # the first of them is where the image should have ended
+            last = self.graph.node.get(last.inputs[0].node)
         at = node.origin.path if node else ("model",)
-        acts = node is not None and isinstance(node.op, Dense)
         message = (
             "`dense` would act on the last axis of an image" if acts else f"the output {type} is not one vector of classes"
         )
@@ -106,7 +109,7 @@ class _Checker:
             at,
             key=True,
             labels=way_to(self.spec.document, self.graph.node, node.inputs[0] if node else None, at),
-            caption=f"gives {type}, but `loss: {loss}` needs [classes]",
+            caption=f"gives {node.output if node else type}, but `loss: {loss}` needs [classes]",
             help="add `- flatten` or `- global_avg_pool` above this line"
             if acts
             else "end with `- global_avg_pool` or `- flatten`, and `- dense: classes`",
@@ -209,9 +212,8 @@ class _Checker:
             return
         if isinstance(value, Formula):
             message = f"`expect.{field}` cannot be checked yet: it is {value}"
-            self.reader.report(
-                "NS410", message, ("expect", field), severity=Severity.note, help="bind the names with `--dim NAME=N`"
-            )
+            help = "bind it by " + " ".join(f"`--dim {name}=N`" for name in sorted(names_in(value)))
+            self.reader.report("NS410", message, ("expect", field), severity=Severity.note, help=help)
             return
         broken = bound.broken_by(value)
         if broken is not None:

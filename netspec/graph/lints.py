@@ -61,8 +61,8 @@ def dropped_pixels(spec: Spec, graph: Graph) -> Iterator[Lint]:
         if lost is not None and node.origin.path not in told:
             told.add(node.origin.path)
             count, size = lost
-            what = "element" if count == 1 else "elements"
-            message = f"`{node.op.type}` never reads the last {count} {what} of an axis of {size}"
+            what = "element" if count == 1 else f"{count} elements"
+            message = f"`{node.op.type}` never reads the last {what} of an axis of {size}"
             yield Lint("NS413", message, node.origin.path, "use `padding: same`, or sizes that the stride divides", key=True)
 
 

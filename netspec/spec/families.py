@@ -90,7 +90,9 @@ class Cnn(Family):
     def layers(self, rank: int) -> list[Layer]:
         if rank not in (2, 3, 4):
             raise Problem(
-                "NS402", "`cnn` needs a series, an image or a volume", help="an image is `input: [height, width, channels]`"
+                "NS402",
+                f"`cnn` needs a series, an image or a volume, but the input has {rank} {'axis' if rank == 1 else 'axes'}",
+                help="`mlp` is for vectors; an image is `input: [height, width, channels]`",
             )
         dims = rank - 1
         fields = {"kernel_size": self.kernel_size, "strides": self.strides, "padding": self.padding}

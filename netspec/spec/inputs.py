@@ -105,7 +105,8 @@ class InputReader:
             self.reader.report("NS204", message, at, help=f"{help}, without the batch axis")
             return None
         if not 1 <= len(value) <= 4:
-            self.reader.report("NS402", f"an input has one to four axes, found {len(value)}", at)
+            help = "leave the batch axis out: it is always there" if value else "a single number is `[1]`"
+            self.reader.report("NS402", f"an input has one to four axes, found {len(value)}", at, help=help)
             return None
         dims = [self._dim(size, (*at, index)) for index, size in enumerate(value)]
         return None if any(dim is None for dim in dims) else tuple(dim for dim in dims if dim is not None)

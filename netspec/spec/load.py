@@ -99,7 +99,7 @@ def _place_of(name: str, document: Document, at: Path) -> Path:
 
 def _at(data: Plain, path: Path) -> Plain:
     for step in path:
-        data = data[step]  # type: ignore[index,call-overload]
+        data = data[step]  # type: ignore[index]
     return data
 
 

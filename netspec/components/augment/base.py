@@ -20,7 +20,8 @@ class Augment(Component):
     def check(self, x: TensorType) -> None:
         """Raises Problem NS402 where the input cannot be changed this way."""
         if self.rank is not None and x.rank != self.rank:
-            raise Problem("NS402", f"`{self.type}` needs images [height, width, channels], but the input is {x}")
+            message = f"`{self.type}` needs images [height, width, channels], but the input is {x}"
+            raise Problem("NS402", message, help="remove it; `gaussian_noise` works on any input")
 
     def apply(self, x: "jax.Array", key: "jax.Array", fill: "jax.Array") -> "jax.Array":
         """A changed batch [batch, ...]; `fill` [channels] or a number is what stands outside the picture."""

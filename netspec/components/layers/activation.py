@@ -548,7 +548,8 @@ def logical_axis(layer: str, axis: int, x: TensorType) -> int:
     if axis == 0:
         raise Problem("NS405", "axis 0 is the batch", help="1 is the first axis after it, -1 the last", field="axis")
     if not -x.rank <= axis <= x.rank:
-        raise Problem("NS405", f"`{layer}` has no axis {axis} in {x}", field="axis")
+        help = f"axes count from 1 to {x.rank}, the batch axis not counted; -1 is the last"
+        raise Problem("NS405", f"`{layer}` has no axis {axis} in {x}", help=help, field="axis")
     return axis if axis > 0 else x.rank + 1 + axis
 
 

@@ -24,6 +24,10 @@ Lengths: TypeAlias = Literal["passes", "uses", "masks", "refuses"]
 lies past them zeroed in its input first, or cannot have them at all."""
 
 
+_MOST_CHANNELS = 4
+"""A last axis that is longer than this is hardly one of channels."""
+
+
 class Weight(NamedTuple):
     """A weight's shape, whether training changes it, and whether it is a running statistic."""
 
@@ -104,6 +108,12 @@ class Regularizer(Component):
     l2: NotNegative = Field(0.0, description="Weight of the sum of squares.")
 
 
+def _layers() -> Mapping[str, type[Layer]]:
+    from netspec.components.layers import LAYERS
+
+    return LAYERS
+
+
 def _activations() -> Mapping[str, type[Layer]]:
     from netspec.components.layers.activation import ACTIVATIONS
 
@@ -176,6 +186,12 @@ def expect_rank(layer: Layer, x: TensorType, rank: int, shape: str) -> None:
         )
 
 
+def divisors_help(size: int) -> str:
+    """The numbers that divide a size: all where they are few."""
+    found = [str(n) for n in range(1, min(size, 4096) + 1) if size % n == 0]
+    return f"numbers that divide {size} are {', '.join(found[:12])}{', ...' if len(found) > 12 else ''}"
+
+
 def expect_float(layer: Layer, x: TensorType) -> None:
     """Raises NS408 for ids and texts where numbers are due."""
     if x.dtype in INTEGERS and x.vocabulary is not None:
@@ -183,10 +199,17 @@ def expect_float(layer: Layer, x: TensorType) -> None:
 
 
 def _rank_help(name: str, x: TensorType, rank: int) -> tuple[str, ...]:
-    if name[-2:] in ("1d", "2d", "3d") and f"{x.rank - 1}d" in ("1d", "2d", "3d"):
-        return (f"for {x} use `{name[:-2]}{x.rank - 1}d`",)
+    other = f"{name[:-2]}{x.rank - 1}d"
+    if name[-2:] in ("1d", "2d", "3d") and other in _layers():
+        helps: tuple[str, ...] = (f"for {x} use `{other}`",)
+        channels = x.shape[-1]
+        if x.rank + 1 == rank and (not isinstance(channels, int) or channels > _MOST_CHANNELS):
+            helps = (f"add the channels: `- reshape: {[*x.shape, 1]}`, or one size more in the input", *helps)
+        return helps
     if rank == 1 and x.rank > 1:
         return ("add `- flatten` or `- global_avg_pool` above this line",)
+    if rank < x.rank:
+        return (f"`- reshape: [...]` gives it {rank} axes; the batch axis is never written",)
     if rank > x.rank == 1:
         return (f"`- reshape: [...]` gives a vector the {rank} axes it needs",)
     return ()

@@ -12,6 +12,7 @@ from netspec.components.layers.base import (
     KernelLayer,
     Lengths,
     Weight,
+    divisors_help,
     expect_float,
     expect_rank,
     static_size,
@@ -70,7 +71,7 @@ class Convolution(KernelLayer):
                 strides[i],
                 pads if isinstance(pads, str) else pads[i],
                 what="a window",
-                where=f"an axis of {x}",
+                where=str(x),
             )
             for i, window in enumerate(self.windows())
         )
@@ -123,7 +124,8 @@ class _Conv(Convolution):
         spatial = self.spatial_output(x)
         for name, size in (("input channels", x.shape[-1]), ("filters", self.filters)):
             if isinstance(size, int) and size % self.groups:
-                raise Problem("NS409", f"{self.groups} groups do not divide the {size} {name}", field="groups")
+                message = f"{self.groups} groups do not divide the {size} {name}"
+                raise Problem("NS409", message, help=divisors_help(size), field="groups")
         return TensorType((*spatial, self.filters))
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:

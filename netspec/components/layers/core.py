@@ -213,12 +213,22 @@ class Reshape(Layer):
         assert isinstance(known, int)
         if -1 not in self.shape:
             if known != x.elements:
-                raise Problem("NS406", f"{x} has {x.elements} elements, but {list(self.shape)} has {known}", field="shape")
+                message = f"{x} has {x.elements} elements, but {list(self.shape)} has {known}"
+                raise Problem("NS406", message, help=self._fitting(x), field="shape")
             return TensorType(self.shape, x.dtype, x.vocabulary)
         rest = x.elements // known
         if rest * known != x.elements:
-            raise Problem("NS406", f"the {x.elements} elements of {x} do not divide by {known}", field="shape")
+            message = f"the {x.elements} elements of {x} do not divide by {known}"
+            raise Problem("NS406", message, help="the sizes beside -1 must divide the number of elements", field="shape")
         return TensorType(tuple(rest if size == -1 else size for size in self.shape), x.dtype, x.vocabulary)
+
+    def _fitting(self, x: TensorType) -> str:
+        """The shape with the last size that would keep every element, where there is one."""
+        others = product(self.shape[:-1])
+        last = x.elements // others if isinstance(x.elements, int) and isinstance(others, int) else 0
+        if last and last * others == x.elements:
+            return f"write {[*self.shape[:-1], last]}, or make the layer above fit"
+        return "-1 in place of one size is what the others leave"
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         shape = self.shape
@@ -246,7 +256,9 @@ class Permute(Layer):
     def output(self, x: TensorType) -> TensorType:
         if sorted(self.axes) != list(range(1, x.rank + 1)):
             expected = ", ".join(str(axis) for axis in range(1, x.rank + 1))
-            raise Problem("NS405", f"`axes` must hold each of {expected} once for {x}", field="axes")
+            batch = "; 0 is the batch, which stays first and is not written" if 0 in self.axes else ""
+            help = f"the position that each axis has now, counted from 1{batch}"
+            raise Problem("NS405", f"`axes` must hold each of {expected} once for {x}", help=help, field="axes")
         return TensorType(tuple(x.shape[axis - 1] for axis in self.axes), x.dtype, x.vocabulary)
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:

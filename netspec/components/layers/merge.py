@@ -35,7 +35,7 @@ class Merge(Layer):
 
     def _joined(self, a: tuple[Dim, ...], b: tuple[Dim, ...]) -> tuple[Dim, ...]:
         if len(a) != len(b):
-            raise Problem("NS404", f"`{self.type}` cannot join {TensorType(a)} and {TensorType(b)}", caption="different ranks")
+            raise different_ranks(self.type, TensorType(a), TensorType(b))
         return tuple(self._one(x, y, TensorType(a), TensorType(b)) for x, y in zip(a, b, strict=True))
 
     def _one(self, x: Dim, y: Dim, a: TensorType, b: TensorType) -> Dim:
@@ -53,13 +53,24 @@ class Merge(Layer):
         return reduce(lambda a, b: g.op(self.operator, [a, b]), g.agree(inputs))
 
 
+def different_ranks(layer: str, a: TensorType, b: TensorType) -> Problem:
+    """The problem of two tensors whose numbers of axes differ."""
+    help = "bring both to one number of axes: by `- flatten`, `- global_avg_pool` or `- reshape: [...]`"
+    return Problem("NS404", f"`{layer}` cannot join {a} and {b}", caption="different numbers of axes", help=help)
+
+
 def disagreement(layer: str, x: Dim, y: Dim, a: TensorType, b: TensorType) -> Problem:
     """The problem of two lengths that differ, or that nobody can prove equal."""
     if isinstance(x, int) and isinstance(y, int):
-        return Problem("NS404", f"`{layer}` cannot join {a} and {b}", caption=f"{x} is not {y}")
+        help = "make them equal: `padding: same` keeps a size, `crop: {like: NAME}` cuts the larger one"
+        if a.shape[:-1] == b.shape[:-1]:
+            help = "give both the same size" + (", or join them by `concat`" if layer != "concat" else "")
+        return Problem("NS404", f"`{layer}` cannot join {a} and {b}", caption=f"{x} is not {y}", help=help)
     decided = deciding_multiple(x, y)
-    help = f"`dims: {{{decided[0]}: {{multiple_of: {decided[1]}}}}}` would prove it" if decided else ""
-    return Problem("NS407", f"`{layer}` joins {a} and {b}, but `{x}` and `{y}` may differ", help=help or ())
+    help = "one name is one length: use the same name, or the same number, for both"
+    if decided:
+        help = f"`dims: {{{decided[0]}: {{multiple_of: {decided[1]}}}}}` would prove it"
+    return Problem("NS407", f"`{layer}` joins {a} and {b}, but `{x}` and `{y}` may differ", help=help)
 
 
 class Add(Merge):
@@ -168,7 +179,7 @@ class Concat(Merge):
         axis = logical_axis(self.type, self.axis, first) - 1
         for other in inputs[1:]:
             if other.rank != first.rank:
-                raise Problem("NS404", f"`concat` cannot join {first} and {other}", caption="different ranks")
+                raise different_ranks(self.type, first, other)
             for i, (x, y) in enumerate(zip(first.shape, other.shape, strict=True)):
                 if i != axis and x != y:
                     raise disagreement(self.type, x, y, first, other)

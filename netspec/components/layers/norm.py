@@ -7,7 +7,7 @@ from pydantic import Field
 
 from netspec.components.fields import Bool, Count, Fraction, Positive
 from netspec.components.initializers import Initializer, Ones, Zeros
-from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, expect_float, static_size
+from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, divisors_help, expect_float, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 from netspec.tensor import TensorType
@@ -133,7 +133,8 @@ class GroupNorm(Normalization):
         expect_float(self, x)
         channels = x.shape[-1]
         if isinstance(channels, int) and channels % self.groups:
-            raise Problem("NS409", f"{self.groups} groups do not divide {channels} channels", field="groups")
+            message = f"{self.groups} groups do not divide {channels} channels"
+            raise Problem("NS409", message, help=divisors_help(channels), field="groups")
         return x
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:

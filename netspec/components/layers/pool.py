@@ -67,7 +67,7 @@ class Pool(Layer):
                 strides[i],
                 pads if isinstance(pads, str) else pads[i],
                 what="a pool",
-                where=f"an axis of {x}",
+                where=str(x),
             )
             for i in range(self.rank)
         )
@@ -345,7 +345,8 @@ class Pad(Layer):
         pads = self._pads(x)
         for size, pair in zip(x.shape, pads, strict=False):
             if self.mode == "reflect" and isinstance(size, int) and max(pair) >= size:
-                raise Problem("NS403", f"`reflect` needs a border smaller than the axis of {size} in {x}", field="amounts")
+                message = f"`reflect` needs a border smaller than the axis of {size} in {x}"
+                raise Problem("NS403", message, help="make it smaller, or write `mode: edge`", field="amounts")
         channels = x.shape[-1] + sum(self._channels())
         return TensorType((*(size + sum(pair) for size, pair in zip(x.shape, pads, strict=False)), channels), x.dtype)
 
@@ -402,7 +403,7 @@ class Crop(Layer):
         pads = self._cuts(inputs)
         spatial = tuple(size - sum(pair) for size, pair in zip(x.shape, pads, strict=False))
         if any(isinstance(size, int) and size < 1 for size in spatial):
-            raise Problem("NS403", f"the crop leaves nothing of {x}")
+            raise Problem("NS403", f"the crop leaves nothing of {x}", help="cut off less: an amount counts on both sides")
         return (TensorType((*spatial, x.shape[-1]), x.dtype),)
 
     def _cuts(self, inputs: Sequence[TensorType]) -> Pads:
@@ -417,7 +418,11 @@ class Crop(Layer):
         for size, goal in zip(x.shape[:-1], target.shape[:-1], strict=True):
             extra = static_size(size - goal, "the size to crop away")
             if extra < 0:
-                raise Problem("NS403", f"`{self.like}` {target} is larger than {x}", field="like")
+                message, help = (
+                    f"`{self.like}` {target} is larger than {x}",
+                    "crop the larger of the two, by `like` the smaller",
+                )
+                raise Problem("NS403", message, help=help, field="like")
             cuts.append((extra // 2, extra - extra // 2))
         return tuple(cuts)
 

@@ -54,8 +54,8 @@ def slide(size: Dim, window: int, stride: int, padding: str | tuple[int, int], *
     if isinstance(room, int) and room < 0:
         raise Problem(
             "NS403",
-            f"{what} of {window} does not fit into {where} of {size}",
-            help="make it smaller, or use `padding: same`",
+            f"{what} of {window} does not fit into an axis of {size} in {where}",
+            help="make it smaller, or the axis longer: fewer pools and strides above, or `padding: same`",
             caption=f"needs at least {window}",
         )
     return room // stride + 1
