@@ -187,6 +187,14 @@ class Emitter(Protocol):
         """A recurrent layer by ONNX' own operator, with the lengths of the sequence."""
         ...
 
+    def word_ids(self, x: Value, words: Sequence[str], *, lowercase: bool) -> Value:
+        """Texts [batch] as ids [batch, time]; the lengths are told as well. From opset 20."""
+        ...
+
+    def log_energy(self, x: Value, filters: Array, taper: Array, *, hop: int, floor: float) -> Value:
+        """Samples [batch, samples] as logarithms of the energy in bands, [batch, frames, bands]."""
+        ...
+
     def agree(self, values: Sequence[Value]) -> Sequence[Value]:
         """All values in one layout: the minority is converted."""
         ...

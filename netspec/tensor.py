@@ -88,6 +88,12 @@ def named(name: str, multiple_of: int = 1) -> Formula:
     return Formula((((Share(name, multiple_of),), multiple_of),))
 
 
+def multiple_of(dim: Dim) -> int:
+    """What a named dim is known to be a multiple of."""
+    atoms = [atom for monomial, _ in _terms(dim) for atom in monomial if isinstance(atom, Share)]
+    return atoms[0].divisor if atoms else 1
+
+
 def names_in(dim: Dim) -> frozenset[str]:
     """Every name that `dim` depends on."""
     found: set[str] = set()

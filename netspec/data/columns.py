@@ -41,13 +41,13 @@ def input_columns(place: Place, graph: Graph, table: Table) -> dict[str, tuple[s
 
 
 def _is_identifier(column: Column) -> bool:
-    """Row numbers, or a text of its own on every row: nothing to learn from."""
+    """Row numbers, or a word of its own on every row: nothing to learn from."""
     values = column.values
-    if column.kind == "array" or column.rows < _FEWEST_ROWS:
+    if column.kind not in ("number", "category") or column.rows < _FEWEST_ROWS:
         return False
     if column.kind == "number":
         return bool((np.diff(values) == 1).all())
-    return len(set(values.tolist())) == column.rows
+    return len(set(values.tolist())) == column.rows and not any(" " in value for value in values)
 
 
 def target_columns(place: Place, graph: Graph, table: Table) -> dict[str, str]:

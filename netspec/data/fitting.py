@@ -20,14 +20,16 @@ from netspec.components.transforms.pipeline import (
     count_missing,
     fit,
     refuse_missing,
+    run,
 )
 from netspec.data.columns import KINDS
 from netspec.data.place import Place
+from netspec.data.series import AHEAD
 from netspec.data.split import Rows
 from netspec.diagnostics import Path
 from netspec.graph.ir import Graph
 from netspec.graph.objective import losses_by_output
-from netspec.tensor import Dim, Formula, TensorType
+from netspec.tensor import Dim, DType, Formula, TensorType
 
 
 class Fitter:
@@ -39,31 +41,43 @@ class Fitter:
 
     def input_pipe(self, name: str, names: tuple[str, ...]) -> InputPipe:
         """The pipe of an input that reads these columns. Raises SpecError NS503, NS507, NS513."""
-        raw, columns = self.raw, []
         declared = self.graph.inputs[name]
+        columns, kinds = [], []
         for column in names:
-            transforms, at = self._steps_for(column, raw[column].kind, name)
-            values = (
-                self._shaped(column, raw[column], declared, len(names)) if raw[column].kind == "array" else raw[column].values
-            )
-            if raw[column].kind == "number":
-                values = self._as_read(column, values, transforms, at)
-            pipe, kind = self._fit_column(column, raw[column].kind, values, transforms, at)
+            pipe, kind = self._column_pipe(column, names, name, declared)
             columns.append(pipe)
-            if kind == "category":
-                help = f"add `{column}: one_hot` or `categories: one_hot` to `preprocess`"
-                raise self.place.problem("NS513", f"the column `{column}` holds text", place_of_inputs(self.place, name), help)
-        if any(column.kind == "array" for column in columns) and len(columns) > 1:
-            raise self.place.problem(
-                "NS513", f"an array column cannot be joined with others in `{name}`", place_of_inputs(self.place, name)
-            )
-        type = self._bound_type(name, declared, columns)
-        pipe_so_far = InputPipe(tuple(columns), (), type)
-        joined = pipe_so_far.joined({column: raw[column].values for column in names})
+            kinds.append(kind)
+        if len(set(kinds)) > 1 and set(kinds) & {"array", "sequence"}:
+            message = f"the columns of `{name}` are of kinds that cannot be joined: {', '.join(sorted(set(kinds)))}"
+            raise self.place.problem("NS513", message, place_of_inputs(self.place, name))
+        so_far = InputPipe(tuple(columns), (), declared)
+        joined = so_far.joined({column: self.raw[column].values for column in names})
         self._check_missing(columns, joined, name)
+        kind = kinds[0] if len(kinds) == 1 and kinds[0] != "number" else "array"
         at = ("data", "preprocess", name)
-        steps, _ = self.place.at(at, lambda: fit(self._transforms(name), joined, self.train, "array", f"the input `{name}`"))
-        return replace(pipe_so_far, steps=steps)
+        steps, after = self.place.at(at, lambda: fit(self._transforms(name), joined, self.train, kind, f"the input `{name}`"))
+        if after == "category":
+            self._refuse_text(name, names[0], declared)
+        whole = replace(so_far, steps=steps)
+        return replace(whole, type=self._bound_type(name, declared, whole, run(steps, joined)))
+
+    def _column_pipe(self, column: str, names: tuple[str, ...], input: str, declared: TensorType) -> tuple[ColumnPipe, Kind]:
+        transforms, at = self._steps_for(column, self.raw[column].kind, input)
+        kind, values = self.raw[column].kind, self.raw[column].values
+        if kind == "array" and not any(step.lag for step in transforms):
+            values = self._shaped(column, self.raw[column], declared, len(names))
+        if kind == "number":
+            values = self._as_read(column, values, transforms, at)
+        pipe, after = self._fit_column(column, kind, values, transforms, at)
+        if after == "category" and len(names) > 1:
+            self._refuse_text(input, column, declared)
+        return pipe, after
+
+    def _refuse_text(self, input: str, column: str, declared: TensorType) -> None:
+        help = f"add `{column}: one_hot` or `categories: one_hot` to `preprocess`"
+        if declared.vocabulary is not None:
+            help = f"add `preprocess: {{{input}: {{tokenize: {{by: word}}}}}}`"
+        raise self.place.problem("NS513", f"the column `{column}` holds text", place_of_inputs(self.place, input), help)
 
     def _check_missing(self, columns: list[ColumnPipe], joined: Array, name: str) -> None:
         """Missing values that no step has filled are told by column."""
@@ -117,17 +131,16 @@ class Fitter:
     def _input_place(self) -> Path:
         return ("input",) if "input" in self.graph.inputs else ("inputs",)
 
-    def _bound_type(self, name: str, declared: TensorType, columns: list[ColumnPipe]) -> TensorType:
+    def _bound_type(self, name: str, declared: TensorType, pipe: InputPipe, joined: Array) -> TensorType:
         """The input's type with its named dims bound by the data. Raises NS507 where they do not meet."""
-        if len(columns) == 1 and columns[0].kind == "array":
-            found: tuple[int, ...] = tuple(int(size) for size in self.raw[columns[0].name].values.shape[1:])
-            if all(isinstance(size, int) for size in declared.shape):
-                return declared
-        else:
-            found = (sum(_width(column) for column in columns),)
+        if pipe.is_sequence:
+            return self._sequence_type(name, declared, pipe, joined)
+        found = tuple(int(size) for size in joined.shape[1:])
+        if np.prod(found) == np.prod([size if isinstance(size, int) else 0 for size in declared.shape]) and pipe.is_array:
+            return declared
         shape = self._bind(declared.shape, found)
         if shape is None:
-            said = f"{list(found)} after preprocessing" if len(found) == 1 and len(columns) > 1 else str(list(found))
+            said = f"{list(found)} after preprocessing" if len(found) == 1 and len(pipe.columns) > 1 else str(list(found))
             help = f"write `input: {list(found)}`" + (", or a name such as `[features]`" if len(found) == 1 else "")
             raise self.place.problem(
                 "NS507", f"the data gives `{name}` {said}, but the input is {declared}", self._input_place(), help
@@ -138,6 +151,30 @@ class Fitter:
             for dim, size in zip(declared.shape, shape, strict=True)
         )
         return TensorType(kept, declared.dtype, declared.vocabulary)
+
+    def _sequence_type(self, name: str, declared: TensorType, pipe: InputPipe, joined: Array) -> TensorType:
+        """The type of an input whose rows have lengths of their own; the vocabulary binds its size."""
+        inner = tuple(int(size) for size in joined[0].shape[1:])
+        first = declared.shape[0]
+        if not isinstance(first, Formula):
+            help = f"give the first axis a name: `[time{''.join(f', {size}' for size in inner)}]`"
+            message = f"the rows of `{name}` have lengths of their own, but the input is {declared}"
+            raise self.place.problem("NS507", message, self._input_place(), help)
+        rest = self._bind(declared.shape[1:], inner)
+        if rest is None:
+            told = ", ".join(str(size) for size in (first, *inner))
+            message = f"the data gives `{name}` [{told}], but the input is {declared}"
+            raise self.place.problem("NS507", message, self._input_place(), f"write `input: [{told}]`")
+        sizes = [step.transform.size(step.state) for step in (*pipe.columns[0].steps, *pipe.steps)]
+        size = next((found for found in sizes if found is not None), None)
+        vocabulary = declared.vocabulary
+        if size is not None and declared.dtype is not DType.int32:
+            help = f"write `{{shape: [{first}], vocabulary: words}}`"
+            raise self.place.problem("NS507", f"`{name}` holds ids, but the input says numbers", self._input_place(), help)
+        if isinstance(vocabulary, Formula) and size is not None:
+            self.lengths.setdefault(str(vocabulary), size)
+            vocabulary = self.lengths[str(vocabulary)]
+        return TensorType((first, *rest), declared.dtype, vocabulary)
 
     def _bind(self, declared: tuple[Dim, ...], found: tuple[int, ...]) -> tuple[Dim, ...] | None:
         if len(declared) != len(found):
@@ -155,24 +192,31 @@ class Fitter:
         column = self.raw[name]
         loss: Loss | None = losses_by_output(self.place.spec, self.graph).get(output)
         type = self.graph.output_types[output]
-        transforms = self._transforms(name)
+        base = name.removesuffix(AHEAD)
+        transforms = self._transforms(base)
         wanted = loss.target if loss else "numbers"
         labelled = wanted in ("classes", "binary") and column.kind != "array"
         if labelled and not any(isinstance(step, Label) for step in transforms):
             transforms = (*transforms, Label())
-        at: Path = ("data", "preprocess", name) if name in self.preprocess else ("data", "target")
+        at: Path = ("data", "preprocess", base) if base in self.preprocess else ("data", "target")
         if column.kind == "category" and not labelled and not transforms:
             help = "use `cross_entropy` for classes, or a column of numbers"
             raise self.place.problem(
                 "NS505", f"the target `{name}` holds text, but `{loss.type if loss else 'the loss'}` needs numbers", at, help
             )
-        self.place.at(at, lambda: refuse_missing(column.values, f"the target `{name}`"))
+        self.place.at(at, lambda: refuse_missing(column.values, f"the target `{base}`"))
         pipe, _ = self._fit_column(name, column.kind, column.values, transforms, at)
         classes = _class_names(pipe.steps, table.names if name == table.target else ())
         if classes is not None and loss is not None:
             self._check_classes(output, type, classes, loss, at)
-        shape = self._target_shape(type, loss, column, at)
-        return TargetPipe(name, column.kind, pipe.steps, shape, classes)
+        context = base if name.endswith(AHEAD) and pipe.steps and base in self.raw else None
+        lag = sum(step.transform.lag for step in pipe.steps)
+        shape = self._target_shape(type, loss, column, lag, at)
+        ids = wanted == "classes" and column.kind == "array" and shape == tuple(type.bound(self._dims()).shape[:-1])
+        return TargetPipe(name, column.kind, pipe.steps, shape, classes, context, ids)
+
+    def _dims(self) -> Mapping[str, Dim]:
+        return {**self.lengths}
 
     def _check_classes(self, output: str, type: TensorType, classes: tuple[str, ...], loss: Loss, at: Path) -> None:
         size = type.shape[-1]
@@ -189,13 +233,13 @@ class Fitter:
                 f"give the last layer {len(classes)} units, or write `classes` for its size",
             )
 
-    def _target_shape(self, type: TensorType, loss: Loss | None, column: Column, at: Path) -> tuple[int, ...]:
-        lengths: Mapping[str, Dim] = self.lengths
+    def _target_shape(self, type: TensorType, loss: Loss | None, column: Column, lag: int, at: Path) -> tuple[int, ...]:
+        lengths = self._dims()
         expected = type.bound(lengths).shape if loss is None else tuple(loss.target_shape(type.bound(lengths)))
         if any(not isinstance(size, int) for size in expected):
             raise self.place.problem("NS410", f"the output {type} has no length yet", at, "bind it with `--dim NAME=N`")
         shape = tuple(size for size in expected if isinstance(size, int))
-        found = int(np.prod(column.values.shape[1:]))
+        found = int(np.prod(column.values.shape[1:])) - lag
         dense = tuple(int(size) for size in type.bound(lengths).shape if isinstance(size, int))
         if found == int(np.prod(shape)):
             return shape
@@ -209,11 +253,6 @@ class Fitter:
 def place_of_inputs(place: Place, name: str) -> Path:
     """Where a spec says which columns an input reads."""
     return ("data", "inputs", name) if place.data.inputs else ("data", "source")
-
-
-def _width(column: ColumnPipe) -> int:
-    widths = [width for step in column.steps if (width := step.transform.width(step.state)) is not None]
-    return widths[-1] if widths else 1
 
 
 def _class_names(steps: tuple[Fitted, ...], names: tuple[str, ...]) -> tuple[str, ...] | None:

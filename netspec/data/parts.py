@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -24,6 +24,11 @@ def divide(place: Place, reading: Reading, used: list[str], target: str | None) 
     starts = np.cumsum([0, *(table.rows for _, table in tables)])
     columns = {name: _joined(name, [table.columns[name] for _, table in tables]) for name in used}
     rows = {part: np.arange(starts[i], starts[i + 1]) for i, (part, _) in enumerate(tables)}
+    if reading.split is not None:
+        for part, found in reading.split.items():
+            if not len(found):
+                raise place.problem("NS504", f"the {part} part has no windows", ("data", "split"), "make the part larger")
+        return columns, dict(reading.split)
     if "all" in rows:
         return columns, _split(place, rows["all"], columns, reading.parts["all"], target)
     if "validation" not in rows and place.data.split.validation:
@@ -67,12 +72,22 @@ def data_hash(raw: Mapping[str, Column], rows: Mapping[str, Rows]) -> str:
     """sha256 over all columns and the rows of every part."""
     digest = hashlib.sha256()
     for name, column in sorted(raw.items()):
-        text = column.values.dtype == object
         digest.update(name.encode())
-        digest.update("\0".join(column.values.tolist()).encode() if text else np.ascontiguousarray(column.values).tobytes())
+        for piece in _bytes(column):
+            digest.update(piece)
     for part, found in sorted(rows.items()):
         digest.update(part.encode() + np.ascontiguousarray(found).tobytes())
     return digest.hexdigest()
+
+
+def _bytes(column: Column) -> Iterator[bytes]:
+    if column.kind == "sequence":
+        for each in column.values:
+            yield np.ascontiguousarray(each).tobytes() + str(each.shape).encode()
+    elif column.values.dtype == object:
+        yield "\0".join(column.values.tolist()).encode()
+    else:
+        yield np.ascontiguousarray(column.values).tobytes()
 
 
 def _joined(name: str, columns: list[Column]) -> Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,25 +17,38 @@ from netspec.data.fitting import Fitter, place_of_inputs
 from netspec.data.parts import data_hash, divide, of_kind
 from netspec.data.paths import Roots
 from netspec.data.place import Place
+from netspec.data.scores import Rows as Behind
+from netspec.data.series import Windowing, split_windows
 from netspec.data.split import Rows
+from netspec.data.stream import COLUMN, Stream, StreamReader, texts_of
 from netspec.diagnostics import Diagnostic, Problem, SpecError
-from netspec.graph.ir import Program
+from netspec.graph.ir import Graph, Program
 from netspec.graph.lengths import wrong_lengths
 from netspec.spec.load import Spec
 
 
 @dataclass(frozen=True)
 class Part:
-    """Prepared rows: `inputs` and `targets` by name; `raw` are the columns as they came."""
+    """Prepared rows: `inputs` and `targets` by name, `lengths` by ragged dim; `raw` are the columns as they came.
+
+    `stream` is there where the rows are windows of one long text.
+    """
 
     inputs: Mapping[str, Array]
     targets: Mapping[str, Array]
     raw: Mapping[str, Column] = field(repr=False, default_factory=dict)
+    lengths: Mapping[str, Array] = field(default_factory=dict)
+    stream: Stream | None = field(repr=False, default=None)
 
     @property
     def rows(self) -> int:
         """The number of examples."""
         return len(next(iter(self.inputs.values())))
+
+    def behind(self, rows: slice) -> Behind:
+        """What figures need of some rows."""
+        raw = {name: column.values[rows] for name, column in self.raw.items()}
+        return Behind(raw, {dim: lengths[rows] for dim, lengths in self.lengths.items()})
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,8 @@ class Dataset:
 def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, int] | None = None) -> Dataset:
     """Read and prepare a spec's data. Raises SpecError (NS006, NS5xx) with the place in the spec."""
     place, graph = Place(spec), program.main
+    if place.data.series is not None and place.data.series.target == "next":
+        return _prepare_stream(place, graph, roots, dict(lengths or {}))
     reading = _read(place, roots)
     first = next(iter(reading.parts.values()))
     columns, targets = input_columns(place, graph, first), target_columns(place, graph, first)
@@ -67,15 +83,68 @@ def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, in
         {name: fitter.input_pipe(name, names) for name, names in columns.items()},
         {output: fitter.target_pipe(output, column, first) for output, column in targets.items()},
     )
-    if wrong := wrong_lengths(spec, bound):
-        raise SpecError(wrong)
     parts = {part: _part(place, part, preprocess, raw, found) for part, found in rows.items()}
+    _check_lengths(spec, program, bound, parts)
     return Dataset(parts, preprocess, bound, data_hash(raw, rows))
+
+
+def _check_lengths(spec: Spec, program: Program, bound: Mapping[str, int], parts: Mapping[str, Part]) -> None:
+    """Every length is one that `dims` allows and that the network can have. Raises SpecError NS412, NS403."""
+    found = wrong_lengths(spec, bound)
+    for part in parts.values():
+        for dim, lengths in part.lengths.items():
+            for extreme in (int(lengths.min()), int(lengths.max())):
+                found = found or [d for d in wrong_lengths(spec, {dim: extreme}) if "multiple" not in d.message]
+    if found:
+        raise SpecError(found)
+    longest: dict[str, int] = {}
+    for part in parts.values():
+        for dim, lengths in part.lengths.items():
+            longest[dim] = max(longest.get(dim, 1), int(lengths.max()))
+    try:
+        program.main.bind({**bound, **longest})
+    except Problem as problem:
+        told = ", ".join(f"{length} steps of `{dim}`" for dim, length in longest.items())
+        message = f"the longest example has {told}: {problem.message}" if told else problem.message
+        raise SpecError(Diagnostic(problem.code, message, file=spec.document.file, help=problem.help)) from None
+
+
+def _prepare_stream(place: Place, graph: Graph, roots: Roots, bound: dict[str, int]) -> Dataset:
+    """One long text as the windows of each part."""
+    assert place.data.series is not None
+    reader = StreamReader(place, graph, place.data.series)
+    text = _whole_text(place, roots)
+    pieces = reader.parts(text)
+    preprocess = reader.fitted(pieces["train"], bound)
+    parts = {part: _stream_part(reader.stream(piece, preprocess), preprocess) for part, piece in pieces.items()}
+    return Dataset(parts, preprocess, bound, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _whole_text(place: Place, roots: Roots) -> str:
+    reading = _read_source(place, roots)
+    (table, *more) = reading.parts.values()
+    column = table.columns.get(COLUMN)
+    if more or column is None or column.rows != 1:
+        help = "name one file: `source: {text: input.txt}`"
+        raise place.problem("NS509", "a language model reads one long text", ("data", "source"), help)
+    return str(column.values[0])
+
+
+def _stream_part(stream: Stream, preprocess: Preprocess) -> Part:
+    ((name, pipe),) = preprocess.inputs.items()
+    ((output, target),) = preprocess.targets.items()
+    inputs, targets = stream.windows()
+    assert target.classes is not None
+    tokenize = pipe.columns[0].steps[0].transform
+    joined = "".join if getattr(tokenize, "by", "") == "character" else " ".join
+    return Part({name: inputs}, {output: targets}, {COLUMN: texts_of(inputs, target.classes, joined)}, {}, stream)
 
 
 def prepare_part(spec: Spec, roots: Roots, preprocess: Preprocess, part: str) -> Part:
     """One part of a spec's data under preprocessing that was fitted before; `all` is every row. Raises SpecError."""
     place = Place(spec)
+    if place.data.series is not None and place.data.series.target == "next":
+        return _stream_of(place, roots, preprocess, part)
     reading = _read(place, roots)
     kinds = {column.name: column.kind for pipe in preprocess.inputs.values() for column in pipe.columns}
     kinds |= {pipe.column: pipe.kind for pipe in preprocess.targets.values()}
@@ -96,7 +165,32 @@ def prepare_part(spec: Spec, roots: Roots, preprocess: Preprocess, part: str) ->
     return _part(place, part, preprocess, {name: of_kind(place, name, raw[name], kind) for name, kind in kinds.items()}, rows)
 
 
+def _stream_of(place: Place, roots: Roots, preprocess: Preprocess, part: str) -> Part:
+    """A part of one long text under a tokenizer that was fitted before."""
+    assert place.data.series is not None
+    ((name, type),) = ((name, pipe.type) for name, pipe in preprocess.inputs.items())
+    reader = StreamReader(place, Graph("network", {name: type}, (), {}), place.data.series)
+    text = _whole_text(place, roots)
+    pieces = reader.parts(text) if part != "all" else {"all": text}
+    if part not in pieces:
+        raise place.problem("NS504", f"the data has no {part} part", ("data", "split"), f"add `split: {{{part}: 0.1}}`")
+    return _stream_part(reader.stream(pieces[part], preprocess), preprocess)
+
+
 def _read(place: Place, roots: Roots) -> Reading:
+    """What the source gives; a series as windows."""
+    reading = _read_source(place, roots)
+    if place.data.series is None:
+        return reading
+    windowing = Windowing(place, place.data.series)
+    windows = {part: windowing.windows(table) for part, table in reading.parts.items()}
+    tables = {part: found.table for part, found in windows.items()}
+    if "all" not in windows:
+        return Reading(tables, reading.files)
+    return Reading(tables, reading.files, split_windows(windows["all"], place.data.split))
+
+
+def _read_source(place: Place, roots: Roots) -> Reading:
     source = place.data.source
     return place.at(("data", "source", source.type), lambda: source.read(roots.locate))
 
@@ -105,7 +199,7 @@ def _part(place: Place, part: str, preprocess: Preprocess, raw: Mapping[str, Col
     """The rows of a part, prepared. Raises SpecError NS503 for values that are not finite, NS506 for unknown classes."""
     taken = {name: column.take(rows) for name, column in raw.items()}
     values = {name: column.values for name, column in taken.items()}
-    inputs = {name: pipe.numpy(values) for name, pipe in preprocess.inputs.items()}
+    inputs, lengths = preprocess.prepare(values)
     targets = {
         name: place.at(("data", "target"), partial(pipe.numpy, values[pipe.column]))
         for name, pipe in preprocess.targets.items()
@@ -114,7 +208,7 @@ def _part(place: Place, part: str, preprocess: Preprocess, raw: Mapping[str, Col
         place.at(
             place_of_inputs(place, name), partial(check_input, preprocess.inputs[name], array, f"the {part} part of `{name}`")
         )
-    return Part(inputs, targets, taken)
+    return Part(inputs, targets, taken, lengths)
 
 
 def check_input(pipe: InputPipe, array: Array, what: str) -> None:
@@ -133,6 +227,6 @@ def refuse_unusable(columns: Mapping[str, Array], preprocess: Preprocess) -> Non
     """Raises SpecError where rows that somebody asks about cannot be prepared (NS503, NS514)."""
     for name, pipe in preprocess.inputs.items():
         try:
-            check_input(pipe, pipe.numpy(columns), f"`{name}`")
+            check_input(pipe, pipe.prepare(columns).values, f"`{name}`")
         except Problem as problem:
             raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help)) from None

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from netspec.components.objectives import Loss, Metric
-from netspec.components.transforms.pipeline import Preprocess
+from netspec.components.transforms.pipeline import Preprocess, undo
 from netspec.graph.figures import figure, metrics_by_output
 from netspec.graph.ir import Graph
 from netspec.graph.outputs import OutputPlan
+from netspec.tensor import Dim, TensorType, bind, names_in
 
 Array = np.ndarray[Any, Any]
+
+
+class Rows(NamedTuple):
+    """What figures need of the rows behind outputs: raw columns, and how many steps of each row count."""
+
+    raw: Mapping[str, Array]
+    lengths: Mapping[str, Array]
+
+    def counting(self, type: TensorType, shape: tuple[int, ...]) -> Array | None:
+        """Which steps [rows, time] of an output count; None where all do."""
+        if not self.lengths or len(shape) < 3 or not names_in(type.shape[0]) & self.lengths.keys():
+            return None
+        lengths = np.asarray(bind(type.shape[0], cast(Mapping[str, Dim], self.lengths)))
+        result: Array = np.arange(shape[1])[None, :] < lengths[:, None]
+        return result
 
 
 class Scorer:
@@ -30,6 +46,7 @@ class Scorer:
         plans: Mapping[str, OutputPlan],
         preprocess: Preprocess,
     ) -> None:
+        self.graph = graph
         self.targets = {name: pipe for name, pipe in preprocess.targets.items() if name in graph.outputs}
         self.several = len(graph.outputs) > 1
         chosen = metrics_by_output(graph, losses, metrics)
@@ -37,10 +54,14 @@ class Scorer:
             (output, metric): metric.start(plans[output].cut) for output in self.targets for metric in chosen.get(output, ())
         }
 
-    def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array]) -> None:
-        """Take in a batch of readable outputs and prepared targets."""
+    def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Rows) -> None:
+        """Take in a batch of readable outputs and prepared targets, with the rows that they belong to."""
         for (output, _), tally in self.tallies.items():
-            tally.update(outputs[output], self.targets[output].inverse(targets[output]))
+            value, target = outputs[output], self.targets[output].inverse(targets[output], rows.raw)
+            counting = rows.counting(self.graph.output_types[output], value.shape)
+            if counting is not None:
+                value, target = value[counting], target[counting]
+            tally.update(value, target)
 
     def results(self, part: str) -> dict[str, float]:
         """Every metric under its full name."""
@@ -61,7 +82,7 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
             plans[name] = OutputPlan("margins", "sigmoid" if graph.type_of(port).shape[-1] == 1 else "softmax", classes)
         elif loss is None or not loss.link:
             steps = pipe.steps if pipe and classes is None else ()
-            plans[name] = OutputPlan("numbers", "", classes, steps)
+            plans[name] = OutputPlan("numbers", "", classes, steps, pipe.context if pipe else None)
         elif final not in loss.link:
             plans[name] = OutputPlan("logits", loss.link[0], classes)
         else:
@@ -69,15 +90,13 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
     return plans
 
 
-def readable(value: Array, plan: OutputPlan) -> Array:
+def readable(value: Array, plan: OutputPlan, raw: Mapping[str, Array]) -> Array:
     """An output as probabilities, or as numbers in the target's own units."""
     if plan.kind == "logits":
         return probabilities(value, plan.link)
     if plan.kind == "log_probabilities":
         return np.exp(value)
-    for step in reversed(plan.inverse):
-        value = step.transform.inverse(step.state, value)
-    return value
+    return undo(plan.inverse, value, None if plan.context is None else raw[plan.context])
 
 
 def probabilities(logits: Array, link: str) -> Array:

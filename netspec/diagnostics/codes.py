@@ -399,6 +399,7 @@ _ALL = (
         "netspec: 1\nname: example\ninput: [6, 3]\nmodel:\n  layers:\n    - lstm: {units: 4, activation: gelu}\n",
         "netspec: 1\nname: example\ninput: [6, 3]\nmodel:\n  layers:\n    - lstm: {units: 4, activation: tanh}\n",
     ),
+    Code("NS517", "a window that does not fit", "A window with what follows it is longer than the series, or than a part of it."),
     Code("NS520", "the loss is not finite", "Training diverged: the step that failed changed nothing, and the last checkpoint stands. Lower the learning rate, clip gradients, or scale the inputs."),
     Code("NS530", "every checkpoint is damaged", "The files are not what their manifest says. netspec never starts anew in silence."),
     Code("NS531", "not a run folder", "A verb that takes a run wants the folder that `netspec train` printed."),

@@ -71,6 +71,7 @@ class _Lowering:
         self.inputs: list[EmittedValue] = []
         self.described: dict[str, dict[str, Any]] = {}
         self.columns: dict[str, EmittedValue] = {}
+        self.raw: dict[str, EmittedValue] = {}
 
     def run(self, name: str) -> Lowered:
         values: dict[Port, EmittedValue] = {}
@@ -107,21 +108,61 @@ class _Lowering:
     def _input(self, name: str, type: TensorType) -> EmittedValue:
         pipe = self.preprocess.inputs.get(name) if self.preprocess and self.section.inputs == "raw" else None
         self.g.scope = name
-        if pipe is None:
+        if pipe is None or pipe.on_host:
             self._lengths_input(name, type)
             return self._tensor_input(name, type, DTYPES[type.dtype], {"columns": None})
+        if pipe.is_sequence:
+            return self._sequence(name, type, pipe)
         if pipe.is_array:
-            about = {"columns": [pipe.columns[0].name]}
-            if type.dtype is DType.int32 and not (pipe.columns[0].steps or pipe.steps):
-                return self._tensor_input(name, type, DTYPES[DType.int32], about)
-            raw = self._tensor_input(name, type, DTYPES[self.raw_dtypes.get(name, DType.float32)], about)
-            x = raw if raw.numpy_dtype == np.float32 else self.g.op("Cast", [raw], to=1)
-            return self._typed(self._steps((*pipe.columns[0].steps, *pipe.steps), x), type)
+            return self._arrays(name, type, pipe)
         joined = self._matrix(name, type, pipe) if pipe.raw_is_matrix else self._columns(name, type, pipe)
         wide = self._steps(pipe.steps, joined)
         single = self.g.op("Cast", [wide], to=6 if type.dtype is DType.int32 else 1)  # TensorProto.INT32, FLOAT
         shape = self.g.shape_of(type.shape)
         return single if type.rank == 1 else self.g.op("Reshape", [single, shape])
+
+    def _arrays(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
+        """Array columns, such as images or windows of a series: one raw input each, under the column's name if several."""
+        parts: list[AnyValue] = []
+        plain = not any(column.steps for column in pipe.columns) and not pipe.steps
+        for column in pipe.columns:
+            own = type if len(pipe.columns) == 1 else TensorType((*type.shape[:-1], 1), type.dtype)
+            lag = sum(step.transform.lag for step in column.steps)
+            raw_type = TensorType((own.shape[0] + lag, *own.shape[1:]), own.dtype)
+            dtype = DTYPES[DType.int32] if plain and type.dtype is DType.int32 else self._raw_dtype(column.name)
+            raw_name = name if len(pipe.columns) == 1 else column.name
+            raw = self._tensor_input(raw_name, raw_type, dtype, {"columns": [column.name], "input": name})
+            self.raw[column.name] = raw
+            x = raw if raw.numpy_dtype in (np.float32, np.int32) else self.g.op("Cast", [raw], to=1)
+            parts.append(self._steps(column.steps, x))
+        joined = parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=-1)
+        done = self._steps(pipe.steps, joined)  # type: ignore[arg-type]
+        return done if plain else self._typed(done, type)
+
+    def _raw_dtype(self, column: str) -> ir.DataType:
+        return DTYPES[self.raw_dtypes.get(column, DType.float32)]
+
+    def _sequence(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
+        """One column of sequences: texts as strings [batch], or numbers [batch, steps, ...] with their lengths."""
+        (column,) = pipe.columns
+        about = {"columns": [column.name], "input": name}
+        steps = (*column.steps, *pipe.steps)
+        self.described[name] = about
+        if column.is_text:
+            x: EmittedValue = self._add_input(name, TensorType(()), [], ir.DataType.STRING)
+            lengths: AnyValue | None = None
+        else:
+            inner = () if steps and steps[0].transform.flattens else tuple(axis_name(dim) for dim in type.shape[1:])
+            x = self._add_input(name, TensorType(type.shape), [f"{name}_steps", *inner], ir.DataType.FLOAT)
+            lengths = self._add_input(f"{name}_lengths", TensorType(()), [], ir.DataType.INT64)
+            self.described[f"{name}_lengths"] = {"columns": [column.name], "input": name, "lengths": pipe.ragged}
+        for step in steps:
+            x = step.transform.onnx(self.g, step.state, x)  # type: ignore[assignment]
+            lengths = step.transform.onnx_lengths(self.g, step.state, self.g.counted if lengths is None else lengths)  # type: ignore[arg-type]
+        if pipe.ragged is not None:
+            self.g.lengths[pipe.ragged] = lengths  # type: ignore[assignment]
+        x = x if type.dtype is not DType.int32 else self.g.op("Cast", [x], to=6)  # 6 is TensorProto.INT32
+        return EmittedValue(x.value, type, "channels_last", x.numpy_dtype)
 
     def _typed(self, x: EmittedValue, type: TensorType) -> EmittedValue:
         """A float as what the network reads."""
@@ -140,7 +181,7 @@ class _Lowering:
         first = self.section.layout == "channels_first" and type.rank > 1
         if first:
             shape = [shape[-1], *shape[:-1]]
-        self.described[name] = {**about, "layout": "channels_first" if first else "channels_last", "input": name}
+        self.described[name] = {"input": name, **about, "layout": "channels_first" if first else "channels_last"}
         return self._add_input(name, type, shape, dtype, "channels_first" if first else "channels_last")
 
     def _matrix(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
@@ -204,16 +245,38 @@ class _Lowering:
         for name, port in self.graph.outputs.items():
             plan = self.plans.get(name, OutputPlan())
             self.g.scope = name
-            value, plans[name] = self._finished(values[port], plan)
+            value, plans[name] = self._finished(values[port], plan, self.graph.type_of(port))
             last = self.section.layout != "channels_first"
             value = self.g.channels_last(value) if last or isinstance(value.layout, Flattened) else self.g.channels_first(value)
             outputs.append(self._named(name, value, plans[name], self.graph.type_of(port)))
         return outputs, plans
 
-    def _finished(self, value: EmittedValue, plan: OutputPlan) -> tuple[EmittedValue, OutputPlan]:
+    def _undone(self, value: EmittedValue, plan: OutputPlan, type: TensorType) -> EmittedValue:
+        """Numbers back in original units; forecasts go on from the last raw steps that were read."""
+        if plan.context is None or plan.context not in self.raw:
+            for step in reversed(plan.inverse):
+                value = step.transform.onnx_inverse(self.g, step.state, value)  # type: ignore[assignment]
+            return value
+        raw = self.raw[plan.context]
+        lag = sum(step.transform.lag for step in plan.inverse)
+        last = [self.g.integers([-lag]), self.g.integers([2**31 - 1]), self.g.integers([1])]
+        stages: list[AnyValue] = [self.g.op("Slice", [raw, *last]) if lag else raw]
+        for step in plan.inverse:
+            stages.append(step.transform.onnx(self.g, step.state, stages[-1]))
+        horizon = static_elements(type)
+        x: AnyValue = self.g.op("Reshape", [value, self.g.integers([0, horizon, 1])])
+        for step, before in zip(reversed(plan.inverse), reversed(stages[:-1]), strict=True):
+            own = step.transform.lag
+            tail = before
+            if own and own != lag:
+                tail = self.g.op("Slice", [before, self.g.integers([-own]), self.g.integers([2**31 - 1]), self.g.integers([1])])
+            x = step.transform.onnx_undo(self.g, step.state, x, tail, horizon)
+        done = self.g.op("Reshape", [x, self.g.shape_of(type.shape)], layout="channels_last")
+        return EmittedValue(done.value, type, "channels_last", done.numpy_dtype)
+
+    def _finished(self, value: EmittedValue, plan: OutputPlan, type: TensorType) -> tuple[EmittedValue, OutputPlan]:
         """An output in the form that `export.outputs` asks for."""
-        for step in reversed(plan.inverse):
-            value = step.transform.onnx_inverse(self.g, step.state, value)  # type: ignore[assignment]
+        value = self._undone(value, plan, type)
         wanted = self.section.outputs
         if wanted == "as_spec" or plan.kind == "numbers":
             return value, plan
@@ -275,6 +338,13 @@ class _Lowering:
             name=name,
         )
         return ir.Model(graph, ir_version=opsets.ir_version(self.g.opset), producer_name="netspec")
+
+
+def static_elements(type: TensorType) -> int:
+    """Elements of an output whose shape is known."""
+    elements = type.elements
+    assert isinstance(elements, int), "a forecast has a known number of steps"
+    return elements
 
 
 def free_batch(section: ExportSection) -> bool:

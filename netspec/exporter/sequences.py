@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from netspec.emit import Array, Recurrent
 from netspec.emit import Value as AnyValue
 from netspec.exporter.emitter import EmittedValue, OnnxEmitter, own
+from netspec.exporter.opset import STRING_SPLIT
 from netspec.tensor import Dim, DType, Formula, Share, TensorType, names_in
 
 _FAR = -1e9
@@ -204,6 +207,48 @@ class SequenceEmitter(OnnxEmitter):
         steps = self.op("Unsqueeze", [self._counting(x), self.integers([1, 2])])
         ends = self.op("Sub", [lengths, self.integers([1])])
         return self.op("Cast", [self.op("Equal", [steps, self.op("Unsqueeze", [ends, self.integers([0, 2])])])], to=1)
+
+    def word_ids(self, x: AnyValue, words: Sequence[str], *, lowercase: bool) -> EmittedValue:
+        """Texts [batch] as ids [batch, time]: split at blanks, looked up; at least one step, of padding."""
+        self.require_opset(STRING_SPLIT, "splitting texts into words needs opset 20")
+        text = own(x)
+        if lowercase:
+            # The default locale is a language pack that a machine may lack.
+            text = self.op("StringNormalizer", [text], case_change_action="LOWER", locale="C")
+        split, counts = self.ops("StringSplit", [text], 2, delimiter=" ")
+        keys, values = ["", *words], [0, *range(2, len(words) + 2)]
+        ids = self.op(
+            "LabelEncoder",
+            [EmittedValue(split.value, split.type, numpy_dtype=object)],
+            domain="ai.onnx.ml",
+            keys_strings=keys,
+            values_int64s=values,
+            default_int64=1,
+            type=TensorType((1,), DType.int64),
+        )
+        steps = self.op("Shape", [ids], start=1, end=2)
+        lacking = self.op("Max", [self.op("Sub", [self.integers([1]), steps]), self.integers([0])])
+        ids = self.op("Pad", [ids, self.op("Concat", [self.integers([0, 0, 0]), lacking], axis=0), self.constant(0, "int64")])
+        counted = EmittedValue(counts.value, TensorType(()), numpy_dtype=np.int64)
+        self.counted = self.op("Max", [counted, self.integers([1])])
+        return ids
+
+    counted: EmittedValue | None = None
+    """The lengths of the texts that were split last."""
+
+    def log_energy(self, x: AnyValue, filters: Array, taper: Array, *, hop: int, floor: float) -> EmittedValue:
+        """Samples [batch, samples] as logarithms of the energy in bands, in double as NumPy has it."""
+        window = len(taper)
+        wide = self.op("Cast", [x], to=11)  # 11 is TensorProto.DOUBLE
+        size = self.op("Shape", [wide], start=1, end=2)
+        lacking = self.op("Max", [self.op("Sub", [self.integers([window]), size]), self.integers([0])])
+        ends = self.op("Concat", [self.integers([0, 0, 0]), lacking], axis=0)
+        padded = self.op("Unsqueeze", [self.op("Pad", [wide, ends, self.constant(0.0, "float64")]), self.integers([2])])
+        parts = self.op("STFT", [padded, self.constant(hop, "int64"), self.constant(taper, "float64")], onesided=1)
+        power = self.op("ReduceSum", [self.op("Mul", [parts, parts]), self.integers([3])], keepdims=0)
+        energy = self.op("MatMul", [power, self.constant(filters, "float64")])
+        logarithm = self.op("Log", [self.op("Add", [energy, self.constant(floor, "float64")])])
+        return self.op("Cast", [logarithm], to=1, layout="channels_last")
 
     def _merged(self, layer: Recurrent, parts: list[EmittedValue]) -> EmittedValue:
         if len(parts) == 1:

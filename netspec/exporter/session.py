@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from netspec.components.transforms.pipeline import Preprocess
+from netspec.components.transforms.pipeline import InputPipe, Prepared, Preprocess, is_sequences
 from netspec.diagnostics import Diagnostic, SpecError
 
 Array = np.ndarray[Any, Any]
@@ -56,16 +56,42 @@ def feeds(
 ) -> dict[str, Array]:
     """Raw columns [rows, ...] as the graph inputs that `inputs` (a file's metadata) describes."""
     found = {}
+    prepared: dict[str, Prepared] = {}
     for value in model.get_inputs():
         about = inputs[value.name]
         pipe = preprocess.inputs[about["input"]]
         if about["columns"] is None:
-            array = pipe.numpy(values)
-        elif pipe.is_array:
-            array = pipe.shaped(values[pipe.columns[0].name])
+            if about["input"] not in prepared:
+                prepared[about["input"]] = pipe.prepare(values)
+            whole = prepared[about["input"]]
+            array = whole.lengths if "lengths" in about else whole.values
+        elif pipe.is_sequence:
+            column = values[about["columns"][0]]
+            array = _raw_sequences(column, lengths="lengths" in about) if is_sequences(column) else column
+        elif len(about["columns"]) == 1 and values[about["columns"][0]].ndim > 1:
+            column = values[about["columns"][0]]
+            array = pipe.shaped(column) if len(pipe.columns) == 1 and column.size == _elements(pipe, column) else column
         else:
             array = np.stack([values[column] for column in about["columns"]], axis=1)
+        assert array is not None
         if about.get("layout") == "channels_first" and array.ndim > 2:
             array = np.moveaxis(array, -1, 1)
         found[value.name] = np.ascontiguousarray(array.astype(_NUMPY[value.type]))
     return found
+
+
+def _elements(pipe: InputPipe, column: Array) -> int:
+    """The elements that rows of the input's own shape would have; -1 where that is not known."""
+    sizes = [size for size in pipe.type.shape if isinstance(size, int)]
+    return len(column) * int(np.prod(sizes)) if len(sizes) == pipe.type.rank else -1
+
+
+def _raw_sequences(column: Array, *, lengths: bool) -> Array:
+    """Raw sequences filled up with zeros, or how long each is."""
+    sizes = np.asarray([len(each) for each in column], np.int64)
+    if lengths:
+        return sizes
+    filled = np.zeros((len(column), int(sizes.max()), *column[0].shape[1:]), column[0].dtype)
+    for row, each in zip(filled, column, strict=True):
+        row[: len(each)] = each
+    return filled

@@ -211,6 +211,8 @@ class _Builder:
         span = self.spec.document.span(lost.origin.path, key=True) if lost else None
         if lost is None or span is None:
             return ""
+        if lost.op.keeps_axes:
+            return f"add `{lost.op.keeps_axes}` to `{lost.op.type}` on line {span.line}: it leaves {lost.output}"
         return f"`{lost.op.type}` on line {span.line} leaves {lost.output}: move it below the layers that need more axes"
 
     def _sources(self, item: Item, scope: Scope, above: Port | None) -> tuple[Port, ...]:

@@ -7,20 +7,22 @@ from functools import partial
 
 from netspec.components.layers.activation import Activation
 from netspec.components.layers.core import Dense
+from netspec.components.objectives import METRICS
 from netspec.components.sources.images import Idx, Images
 from netspec.components.sources.tabular import Csv, Sklearn
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.costs import training_memory
 from netspec.graph.figures import figures, fits
-from netspec.graph.ir import Graph, Program
+from netspec.graph.ir import Graph, Node, Program
 from netspec.graph.lints import lint
 from netspec.graph.objective import losses_by_output
 from netspec.graph.way import way_to
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
 from netspec.spec.sections import Bound
-from netspec.tensor import Dim, Formula, TensorType, names_in
+from netspec.tensor import Dim, Formula, TensorType, names_in, total
 
+_CHANGE = "change the network, or the promise"
 SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
 """Sources whose target is one value a row."""
 
@@ -59,7 +61,7 @@ class _Checker:
                 "NS505",
                 f"there are several outputs ({names}), but one loss",
                 ("train", "loss"),
-                help="write `loss: {name: ...}`",
+                help=f"write `loss: {{{', '.join(f'{name}: ...' for name in self.graph.outputs)}}}`",
             )
             return
         for output, loss in losses_by_output(self.spec, self.graph).items():
@@ -132,8 +134,11 @@ class _Checker:
         if monitor not in parts:
             at: Path = ("train", "early_stopping", "monitor")
             help = suggest(monitor, parts)
-            if monitor.startswith("validation") and not self._validates():
+            metric = monitor.removeprefix("validation_")
+            if metric != monitor and not self._validates():
                 help = "add `split: {validation: 0.15}` to `data`"
+            elif metric != monitor and metric in METRICS:
+                help = f"add `{metric}` to `metrics`"
             self.reader.report("NS508", f"`{monitor}` is not computed, so it cannot be watched", at, help=help)
 
     def _validates(self) -> bool:
@@ -182,9 +187,10 @@ class _Checker:
         if expect.output is not None:
             self._output(expect.output)
         trainable, _ = self.graph.parameter_count()
-        self._bound("parameters", expect.parameters, trainable, "NS702", "parameters")
-        self._bound("flops", expect.flops, self.graph.flops, "NS703", "flops")
-        self._bound("memory", expect.memory, training_memory(self.graph, self.spec.train), "NS704", "bytes for a training step")
+        memory = training_memory(self.graph, self.spec.train)
+        self._bound("parameters", expect.parameters, trainable, "NS702", "the network has {:,} parameters", _trainable)
+        self._bound("flops", expect.flops, self.graph.flops, "NS703", "the network takes {:,} flops", lambda node: node.flops)
+        self._bound("memory", expect.memory, memory, "NS704", "a training step takes {:,} bytes", None)
         if self.spec.train is not None:
             known = [f"{part}_loss" for part in ("train", "validation", "test")]
             known += [name for part in ("validation", "test") for name in self._metric_names(part)]
@@ -205,9 +211,23 @@ class _Checker:
             found = self.graph.output_types[name]
             if [str(dim) for dim in found.shape] != [str(dim) for dim in shape]:
                 wanted = ", ".join(str(dim) for dim in shape)
-                self.reader.report("NS701", f"the output is {found}, the promise is [{wanted}]", at, caption="promised here")
+                message = f"the output is {found}, the promise is [{wanted}]"
+                help = "change the last layer, or the promise"
+                if [str(dim) for dim in found.shape] == [str(dim) for dim in shape[1:]]:
+                    help = "leave the batch axis out: it is always there"
+                labels = way_to(self.spec.document, self.graph.node, self.graph.outputs[name], at)
+                self.reader.report("NS701", message, at, caption="promised here", help=help, labels=labels)
 
-    def _bound(self, field: str, bound: Bound | None, value: Dim, code: str, what: str) -> None:
+    def _bound(
+        self,
+        field: str,
+        bound: Bound | None,
+        value: Dim,
+        code: str,
+        what: str,
+        share: Callable[[Node], Dim] | None,
+    ) -> None:
+        """A promise about a figure; `share` is what one node adds to it."""
         if bound is None:
             return
         if isinstance(value, Formula):
@@ -221,7 +241,20 @@ class _Checker:
             relation = {"max": "at most", "min": "at least", "equal": "exactly"}[word]
             self.reader.report(
                 code,
-                f"the network has {value:,} {what}, the promise is {relation} {limit:,.15g}",
+                f"{what.format(value)}, the promise is {relation} {limit:,.15g}",
                 ("expect", field, word),
                 caption="promised here",
+                help=self._largest(share) if share and word == "max" else _CHANGE,
             )
+
+    def _largest(self, share: Callable[[Node], Dim]) -> str:
+        """Which layer a figure comes from most of all."""
+        shares = [(count, node) for node in self.graph.nodes if isinstance(count := share(node), int)]
+        count, node = max(shares, key=lambda pair: pair[0])
+        span = self.spec.document.span(node.origin.path, key=True)
+        where = f" on line {span.line}" if span else ""
+        return f"{count:,} of them are those of `{node.op.type}`{where}: make it smaller, or change the promise"
+
+
+def _trainable(node: Node) -> Dim:
+    return total(weight.elements for weight in node.weights.values() if weight.trainable)

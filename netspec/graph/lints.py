@@ -10,11 +10,13 @@ from netspec.components.layers.conv import Convolution, ConvTranspose1d, ConvTra
 from netspec.components.layers.pool import Pool
 from netspec.components.layers.window import per_axis
 from netspec.components.transforms.numbers import MinMax, Rescale, Standardize
-from netspec.diagnostics import Path, Severity
+from netspec.components.objectives import Loss
+from netspec.diagnostics import Path, Problem, Severity
 from netspec.graph.ir import Graph, Node
 from netspec.graph.objective import losses_by_output
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
+from netspec.tensor import TensorType
 
 _SCALES = (Standardize, MinMax, Rescale)
 _LARGE = 10.0
@@ -89,19 +91,29 @@ def loss_and_activation(spec: Spec, graph: Graph) -> Iterator[Lint]:
     """Cross-entropies are computed from logits; what squeezes them first makes training slow or stops it."""
     for output, loss in losses_by_output(spec, graph).items():
         node = graph.node.get(graph.outputs[output].node)
-        if node is None or node.op.type in loss.link:
+        if node is None or node.op.type in loss.link or not _fits(loss, graph.output_types[output]):
             continue
         final = node.op.type
         at = (*node.origin.path, "activation") if node.name != node.item else node.origin.path
+        if node.origin.path[:-1] == ("model",):
+            at = (*node.origin.path, "output_activation")  # a family says it there
         if loss.link and loss.target != "numbers" and final in _BOUNDED:
-            help = f"remove it, or write `{loss.link[0]}`: `{loss.type}` works on logits"
-            yield Lint("NS540", f"`{final}` before `loss: {loss.type}` keeps it from saying what it means", at, help)
+            message = f"`{final}` before `loss: {loss.type}` cuts the logits that the loss works on"
+            yield Lint("NS540", message, at, f"remove it, or write `{loss.link[0]}`")
         elif loss.type == "binary_cross_entropy" and final == "softmax":
             help = "use `cross_entropy` where one class of several is true, or `sigmoid` where each is for itself"
             yield Lint("NS540", "`softmax` before `loss: binary_cross_entropy` is squeezed a second time", at, help)
         elif loss.target == "numbers" and not loss.link and final in ("softmax", "log_softmax"):
             help = "use `cross_entropy`, or remove the activation for a regression"
             yield Lint("NS540", f"`{final}` before `loss: {loss.type}` learns slowly: its gradient vanishes", at, help)
+
+
+def _fits(loss: Loss, output: TensorType) -> bool:
+    try:
+        loss.check(output)
+    except Problem:
+        return False  # that has been told
+    return True
 
 
 def learning_rate(spec: Spec, graph: Graph) -> Iterator[Lint]:
@@ -111,7 +123,7 @@ def learning_rate(spec: Spec, graph: Graph) -> Iterator[Lint]:
     optimizer = spec.train.optimizer
     low, high = optimizer.usual
     if not low <= optimizer.learning_rate <= high:
-        at: Path = ("train", "optimizer", optimizer.type)
+        at: Path = ("train", "optimizer", optimizer.type, "learning_rate")
         message = f"a learning rate of {optimizer.learning_rate:g} is far from what `{optimizer.type}` usually takes"
         yield Lint("NS541", message, at, f"most trainings use {low:g} to {high:g}")
 

@@ -23,6 +23,8 @@ class OutputPlan:
     link: str = ""
     classes: tuple[str, ...] | None = None
     inverse: tuple[Fitted, ...] = ()
+    context: str | None = None
+    """The raw column whose last steps come before a forecast."""
 
     @property
     def cut(self) -> float:

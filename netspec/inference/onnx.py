@@ -40,6 +40,7 @@ class OnnxModel(Predictor):
             raise SpecError((*found, *more))
         self.spec, self.program = spec, program.bind(json.loads(metadata["netspec.lengths"]))
         self.preprocess = Preprocess.from_json(json.loads(metadata["netspec.preprocess"]))
+        self.program = self.program.with_ragged(self.preprocess.ragged)
         self.inputs: dict[str, dict[str, Any]] = json.loads(metadata["netspec.inputs"])
         outputs = json.loads(metadata["netspec.outputs"])
         self.plans = {name: OutputPlan.from_json(plan) for name, plan in outputs.items()}

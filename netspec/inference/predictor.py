@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from netspec.components.sources.base import Column
+from netspec.components.sources.files import PartedFiles
 from netspec.components.sources.images import Images
-from netspec.components.sources.tabular import PartedFiles
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Part, Roots
 from netspec.data.prepare import prepare_part, refuse_unusable
@@ -95,7 +95,7 @@ class Predictor(ABC):
         for outputs in self.outputs(rows.raw, rows.rows):
             size = len(next(iter(outputs.values())))
             targets = {key: y[start : start + size] for key, y in rows.targets.items()}
-            scorer.update(outputs, targets)
+            scorer.update(outputs, targets, rows.behind(slice(start, start + size)))
             confusion.update(outputs[name], targets[name])
             start += size
         return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, pipe.classes)

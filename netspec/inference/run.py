@@ -19,6 +19,7 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.objective import losses_by_output
 from netspec.inference.predictor import Predictor
 from netspec.training import checkpoint
+from netspec.training.batches import on_device
 from netspec.training.folder import RunFolder
 
 Array = np.ndarray[Any, Any]
@@ -62,12 +63,15 @@ class Run(Predictor):
         """The network as a flax.nnx module, in evaluation mode."""
         return self.network.module({name: jnp.asarray(array) for name, array in self.weights.items()})
 
-    def _outputs(self, weights: dict[str, jax.Array], inputs: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
-        values, _ = self.network.values(weights, inputs)
+    def _outputs(
+        self, weights: dict[str, jax.Array], inputs: tuple[jax.Array, ...], lengths: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        values, _ = self.network.values(weights, inputs, lengths=lengths)
         return {name: values[port] for name, port in self.program.main.outputs.items()}
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         values = {name: column.values for name, column in raw.items()}
-        inputs = tuple(jnp.asarray(pipe.numpy(values)) for pipe in self.preprocess.inputs.values())
-        found = self._forward(self.weights, inputs)
-        return {name: readable(np.asarray(value), self.plans[name]) for name, value in found.items()}
+        inputs, lengths = self.preprocess.prepare(values)
+        batch = on_device(inputs, {}, lengths)
+        found = self._forward(self.weights, batch.inputs, batch.lengths)
+        return {name: readable(np.asarray(value), self.plans[name], values) for name, value in found.items()}

@@ -17,8 +17,8 @@ import numpy as np
 import onnx_ir as ir
 
 from netspec.compiler.network import Functional
-from netspec.components.transforms.pipeline import Preprocess
-from netspec.data.scores import probabilities
+from netspec.components.transforms.pipeline import Preprocess, undo
+from netspec.data.scores import Rows, probabilities
 from netspec.exporter.lower import Lowered
 from netspec.exporter.session import feeds, session
 from netspec.graph.ir import Graph, Port
@@ -88,9 +88,20 @@ class Subject:
     preprocess: Preprocess
     plans: Mapping[str, OutputPlan]
 
-    def prepared(self, raw: Mapping[str, Array]) -> tuple[Array, ...]:
-        """The network's inputs for raw columns."""
-        return tuple(pipe.numpy(raw) for pipe in self.preprocess.inputs.values())
+    def values(self, raw: Mapping[str, Array], dtype: Any) -> dict[Port, Array]:
+        """Every port's value at inference for raw columns, computed in `dtype`."""
+        inputs, lengths = self.preprocess.prepare(raw)
+        network = Functional(self.graph)
+        weights = {name: jnp.asarray(array, dtype) for name, array in self.weights.items()}
+        given = tuple(jnp.asarray(x, dtype if x.dtype.kind == "f" else x.dtype) for x in inputs.values())
+        counts = {dim: jnp.asarray(each) for dim, each in lengths.items()}
+        values, _ = jax.jit(network.values)(weights, given, lengths=counts)
+        return {port: np.asarray(value) for port, value in values.items()}
+
+    def counting(self, raw: Mapping[str, Array], output: str, shape: tuple[int, ...]) -> Array | None:
+        """Which steps of an output count; what stands past a sequence's end means nothing."""
+        _, lengths = self.preprocess.prepare(raw)
+        return Rows(raw, lengths).counting(self.graph.output_types[output], shape)
 
 
 def prove(subject: Subject, lowered: Lowered, content: bytes, raw: Mapping[str, Array], sizes: Sequence[int]) -> Parity:
@@ -115,12 +126,15 @@ def _compared(
     """Every output at every batch size."""
     names = [value.name for value in runtime.get_outputs()]
     found: dict[str, list[OutputParity]] = {name: [] for name in names}
-    reference = reference_outputs(subject, lowered, raw)
+    whole = reference_outputs(subject, lowered, raw) if not subject.graph.ragged else None
     for size in sizes:
         part = {name: column[:size] for name, column in raw.items()}
+        reference = whole or reference_outputs(subject, lowered, part)  # a smaller batch is filled up to less
         answers = runtime.run(None, feeds(runtime, lowered.inputs, subject.preprocess, part))
         for name, answer in zip(names, answers, strict=True):
-            found[name].append(_compare(np.asarray(answer), reference[name].first(size)))
+            expected = reference[name].first(size)
+            counting = subject.counting(part, name, expected.value.shape)
+            found[name].append(_compare(np.asarray(answer), expected, counting))
     return found
 
 
@@ -157,15 +171,14 @@ class Reference:
 
 def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Array]) -> dict[str, Reference]:
     """Flax' outputs in the file's form, with a tolerance that float64 gives."""
-    inputs = subject.prepared(raw)
-    single = port_values(subject, inputs, np.float32)
+    single = subject.values(raw, np.float32)
     with jax.enable_x64(True):
-        double = port_values(subject, inputs, np.float64)
+        double = subject.values(raw, np.float64)
     steady = _steady_rows(subject.graph, single, double)
     found = {}
     for name, port in subject.graph.outputs.items():
         before, after = subject.plans[name], lowered.outputs[name]
-        value, wide = finished(single[port], before, after.kind), finished(double[port], before, after.kind)
+        value, wide = (finished(values[port], before, after.kind, raw) for values in (single, double))
         if after.kind == "labels":
             sure = steady & _sure_rows(single[port], before)
             found[name] = Reference(_texts(value, after), 0.0, sure)
@@ -174,15 +187,6 @@ def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Arra
         scale = float(np.abs(wide[steady]).max(initial=1.0))
         found[name] = Reference(value, _TIMES * lost + _FLOOR * max(scale, 1.0), steady)
     return found
-
-
-def port_values(subject: Subject, inputs: tuple[Array, ...], dtype: Any) -> dict[Port, Array]:
-    """Every port's value at inference, computed in `dtype`."""
-    network = Functional(subject.graph)
-    weights = {name: jnp.asarray(array, dtype) for name, array in subject.weights.items()}
-    given = tuple(jnp.asarray(x, dtype if x.dtype.kind == "f" else x.dtype) for x in inputs)
-    values, _ = jax.jit(network.values)(weights, given)
-    return {port: np.asarray(value) for port, value in values.items()}
 
 
 def _steady_rows(graph: Graph, single: Mapping[Port, Array], double: Mapping[Port, Array]) -> Array:
@@ -198,10 +202,9 @@ def _steady_rows(graph: Graph, single: Mapping[Port, Array], double: Mapping[Por
     return steady
 
 
-def finished(value: Array, plan: OutputPlan, kind: str) -> Array:
+def finished(value: Array, plan: OutputPlan, kind: str, raw: Mapping[str, Array]) -> Array:
     """A network output in the form `kind` that the file gives."""
-    for step in reversed(plan.inverse):
-        value = step.transform.inverse(step.state, value)
+    value = undo(plan.inverse, value, None if plan.context is None else raw[plan.context])
     if kind == plan.kind:
         return value
     chances = np.exp(value) if plan.kind == "log_probabilities" else value
@@ -225,7 +228,7 @@ def _texts(ids: Array, plan: OutputPlan) -> Array:
     return ids if plan.classes is None else np.asarray(plan.classes, dtype=object)[ids]
 
 
-def _compare(answer: Array, reference: Reference) -> OutputParity:
+def _compare(answer: Array, reference: Reference, counting: Array | None = None) -> OutputParity:
     kept = reference.comparable
     left_out = int((~kept).sum())
     expected = reference.value
@@ -234,6 +237,8 @@ def _compare(answer: Array, reference: Reference) -> OutputParity:
     if answer.shape != expected.shape:
         return OutputParity(float("inf"), float("inf"), reference.tolerance, 0, left_out)
     a, b = answer[kept], expected[kept]
+    if counting is not None:
+        a, b = a[counting[kept]], b[counting[kept]]
     if answer.dtype == object or expected.dtype == object:
         wrong = float((a.astype(str) != b.astype(str)).sum())
         return OutputParity(wrong, wrong, 0.0, int(kept.sum()), left_out)
@@ -276,14 +281,15 @@ def first_divergence(subject: Subject, lowered: Lowered, raw: Mapping[str, Array
             strict=True,
         )
     )
-    inputs = subject.prepared(raw)
-    single = port_values(subject, inputs, np.float32)
+    single = subject.values(raw, np.float32)
     with jax.enable_x64(True):
-        double = port_values(subject, inputs, np.float64)
+        double = subject.values(raw, np.float64)
     for port, emitted in shown.items():
         answer = answers[emitted.value.name]
         if emitted.layout == "channels_first" and answer.ndim > 2:
             answer = np.moveaxis(answer, 1, -1)
+        if emitted.layout == "time_major":
+            answer = np.swapaxes(answer, 0, 1)
         lost = np.abs(single[port] - double[port]).max(initial=0.0)
         allowed = _TIMES * lost + _FLOOR * max(float(np.abs(double[port]).max(initial=1.0)), 1.0)
         if isinstance(emitted.layout, str) and answer.shape == single[port].shape and answer.dtype.kind == "f":

@@ -48,7 +48,7 @@ def _layers(graph: Graph, depth: int | None) -> Table:
         rows.add_column("from", style="dim", no_wrap=True, max_width=40)
     for name, type in graph.inputs.items():
         note = f" of {type.vocabulary} ids" if type.vocabulary is not None else ""
-        rows.add_row(name, Text("input", style="dim"), f"{type}{note}", "", "", *([""] if branches else []))
+        rows.add_row(name, Text("input", style="dim"), Text(f"{type}{note}"), "", "", *([""] if branches else []))
     for row in shown:
         scope = bool(row.rows)
         costs = (
@@ -58,7 +58,7 @@ def _layers(graph: Graph, depth: int | None) -> Table:
         cells: list[Text | str] = [
             Text("  " * row.depth + row.own, style="bold" if scope else ""),
             Text(row.type, style="magenta" if scope else "cyan"),
-            str(row.output),
+            Text(str(row.output)),
             *costs,
         ]
         rows.add_row(*cells, *([sources[row.name]] if branches else []))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import Field, field_validator
 
 from netspec.components.base import Component, one_of
-from netspec.components.fields import Padding, Rate, Size, Window
+from netspec.components.fields import Bool, Padding, Rate, Size, Window
 from netspec.components.layers import LAYERS, Layer
 from netspec.components.layers.activation import Relu
 from netspec.components.layers.base import ActivationChoice
-from netspec.components.layers.core import Dense, Dropout, Flatten
+from netspec.components.layers.core import Dense, Dropout, Embedding, Flatten
 from netspec.components.layers.norm import LAYERS as NORMS
 from netspec.diagnostics import Path, Problem
 from netspec.spec.items import Item, LayerItem
@@ -104,7 +104,54 @@ class Cnn(Family):
         return [*layers, Flatten(), *self._head(self.dense)]
 
 
-FAMILIES: dict[str, type[Family]] = {family.type: family for family in (Mlp, Cnn)}
+class Recurrence(Family):
+    """Recurrent layers one above the other, then dense layers on the last state, or on every step."""
+
+    units: tuple[Size, ...] = Field(description="Units of each recurrent layer.", examples=[[128, 64]])
+    bidirectional: Bool = Field(False, description="Reads each sequence from both ends.")
+    embedding: Size | None = Field(
+        None, description="Length of the vector of each id, where the input holds ids.", examples=[64]
+    )
+    dense: tuple[Size, ...] = Field((), description="Units of each dense layer after the recurrent ones.")
+    return_sequences: Bool = Field(False, description="An output for every step (labelling), not one for the sequence.")
+
+    @field_validator("units")
+    @classmethod
+    def _some(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise ValueError("`units` needs at least one number")
+        return value
+
+    def layers(self, rank: int) -> list[Layer]:
+        layers: list[Layer] = [] if self.embedding is None else [Embedding(output_dim=self.embedding)]
+        for index, units in enumerate(self.units):
+            every = self.return_sequences or index < len(self.units) - 1
+            fields = {"units": units, "bidirectional": self.bidirectional, "return_sequences": every}
+            layers.append(LAYERS[self.type].model_validate(fields))
+            if self.dropout:
+                layers.append(Dropout(rate=self.dropout))
+        return [*layers, *self._head(self.dense)]
+
+
+class RnnFamily(Recurrence):
+    """Simple recurrent layers, then dense ones."""
+
+    type = "rnn"
+
+
+class GruFamily(Recurrence):
+    """GRU layers, then dense ones."""
+
+    type = "gru"
+
+
+class LstmFamily(Recurrence):
+    """LSTM layers, then dense ones."""
+
+    type = "lstm"
+
+
+FAMILIES: dict[str, type[Family]] = {family.type: family for family in (Mlp, Cnn, RnnFamily, GruFamily, LstmFamily)}
 
 
 def family_items(family: Family, inputs: Mapping[str, Any], at: Path) -> tuple[Item, ...]:

@@ -99,6 +99,19 @@ class Split(Section):
         return self
 
 
+class SeriesSection(Section):
+    """Windows over time: a stretch of steps goes in, what follows is due."""
+
+    columns: Texts = Field((), description="The columns of the series; by default all numbers.", examples=[["Passengers"]])
+    window: Count = Field(description="Steps that go in.", examples=[24])
+    horizon: Count = Field(1, description="Steps that are due.")
+    at: Literal["all", "last"] = Field("all", description="Whether every step of the horizon is due, or its last one alone.")
+    stride: Count = Field(1, description="Steps from the start of one window to the next.")
+    target: Literal["ahead", "next"] = Field(
+        "ahead", description="`ahead` for the steps behind the window; `next` for language models: at each step the next one."
+    )
+
+
 class DataSection(Section):
     """Where examples come from and how they are prepared."""
 
@@ -111,6 +124,7 @@ class DataSection(Section):
     target: str | dict[str, str] | None = Field(
         None, description="The target column, by output name where there are several.", examples=["species"]
     )
+    series: SeriesSection | None = Field(None, description="Windows over time.", examples=[{"window": 24, "horizon": 1}])
     split: Split = Field(default_factory=Split, description="How rows are divided into train, validation and test.")
     preprocess: dict[str, Steps] = Field(
         default_factory=dict,

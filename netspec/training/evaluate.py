@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from netspec.compiler.network import Functional, Weights
+from netspec.compiler.network import Functional, Weights, lengths_of
 from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.prepare import Part
-from netspec.data.scores import Scorer, output_plans, readable
+from netspec.data.scores import Rows, Scorer, output_plans, readable
+from netspec.graph.ir import Port
 from netspec.graph.objective import logits
+from netspec.training.batches import Batch, in_buckets, on_device
+from netspec.training.steps.supervised import masked_sum
 
+Array = np.ndarray[Any, Any]
 _LEAST_BATCH = 256
+_LANES = 8
 
 
 class Evaluator:
@@ -34,36 +39,84 @@ class Evaluator:
         self.plans = output_plans(network.graph, losses, preprocess)
         self.batch = max(batch_size, _LEAST_BATCH)
         self.forward = jax.jit(self._forward)
+        self.carried = jax.jit(self._carried)
 
-    def _forward(
-        self, weights: Weights, inputs: tuple[jax.Array, ...], targets: Mapping[str, jax.Array]
-    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        values, _ = self.network.values(weights, inputs)
-        outputs = {name: values[port] for name, port in self.network.graph.outputs.items()}
-        each = {
-            name: loss.weight * loss.apply(values[logits(self.network.graph, name, loss)], targets[name])
-            for name, loss in self.losses.items()
-            if name in targets
-        }
-        return outputs, each
+    def _forward(self, weights: Weights, batch: Batch) -> tuple[dict[str, jax.Array], dict[str, tuple[Any, Any]]]:
+        """The outputs of a batch, and for each loss its sum and how many positions it was summed over."""
+        values, _ = self.network.values(weights, batch.inputs, lengths=batch.lengths)
+        return self._judged(values, batch)
+
+    def _judged(
+        self, values: Mapping[Port, jax.Array], batch: Batch
+    ) -> tuple[dict[str, jax.Array], dict[str, tuple[Any, Any]]]:
+        graph = self.network.graph
+        sums = {}
+        for name, loss in self.losses.items():
+            if name in batch.targets:
+                each = loss.each(values[logits(graph, name, loss)], batch.targets[name])
+                sums[name] = masked_sum(each, lengths_of(graph.output_types[name], batch.lengths))
+        return {name: values[port] for name, port in graph.outputs.items()}, sums
 
     def part(self, weights: Weights, part: Part, name: str) -> dict[str, float]:
         """`<name>_loss` and `<name>_<metric>` over a part; with several outputs their names stand between."""
         scorer = Scorer(self.network.graph, self.losses, self.metrics, self.plans, self.preprocess)
-        total = 0.0
-        for start in range(0, part.rows, self.batch):
-            stop = min(start + self.batch, part.rows)
-            inputs = tuple(jnp.asarray(x[start:stop]) for x in part.inputs.values())
-            targets = {key: y[start:stop] for key, y in part.targets.items()}
-            outputs, each = self.forward(weights, inputs, targets)
-            total += float(sum(np.asarray(loss, np.float64).sum() for loss in each.values()))
-            scorer.update({key: readable(np.asarray(value), self.plans[key]) for key, value in outputs.items()}, targets)
-        return {f"{name}_loss": total / part.rows} | scorer.results(name)
+        totals: dict[str, list[float]] = {}
+        for outputs, sums, targets, behind in self._batches(weights, part):
+            for output, (summed, count) in sums.items():
+                total = totals.setdefault(output, [0.0, 0.0])
+                total[0] += float(np.asarray(summed, np.float64))
+                total[1] += float(count)
+            shown = {key: readable(np.asarray(value), self.plans[key], behind.raw) for key, value in outputs.items()}
+            scorer.update(shown, targets, behind)
+        losses = [self.losses[output].weight * summed / count for output, (summed, count) in totals.items()]
+        return {f"{name}_loss": sum(losses)} | scorer.results(name)
 
-    def outputs(self, weights: Weights, inputs: Sequence[np.ndarray[Any, Any]]) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
-        """The network's own outputs for prepared inputs, batch by batch."""
-        rows = len(inputs[0])
-        for start in range(0, rows, self.batch):
-            batch = tuple(jnp.asarray(x[start : start + self.batch]) for x in inputs)
-            found, _ = self.forward(weights, batch, {})
-            yield {key: np.asarray(value) for key, value in found.items()}
+    def _batches(self, weights: Weights, part: Part) -> Iterator[tuple[Any, Any, Any, Rows]]:
+        """Outputs, sums of losses, targets and rows of each batch."""
+        if part.stream is not None:
+            yield from self._lanes(weights, part)
+            return
+        for rows, bound in in_buckets(part, self.batch):
+            cut = partial(_cut, rows=rows, bound=bound, padded=_padded(part))
+            targets = {key: cut(y) for key, y in part.targets.items()}
+            lengths = {dim: each[rows] for dim, each in part.lengths.items()}
+            batch = on_device({key: cut(x) for key, x in part.inputs.items()}, targets, lengths)
+            outputs, sums = self.forward(weights, batch)
+            raw = {key: column.values[rows] for key, column in part.raw.items()}
+            yield outputs, sums, targets, Rows(raw, lengths)
+
+    def _lanes(self, weights: Weights, part: Part) -> Iterator[tuple[Any, Any, Any, Rows]]:
+        """One long text read in a few lanes side by side, states carried from window to window."""
+        (inputs,), (targets,) = part.inputs.values(), part.targets.values()
+        (name,) = part.targets
+        lanes = max(1, min(_LANES, len(inputs) // 2))
+        steps = len(inputs) // lanes
+        order = np.arange(lanes * steps).reshape(lanes, steps)
+        carry: dict[str, Any] | None = None
+        for step in range(steps):
+            rows = order[:, step]
+            batch = on_device({"input": inputs[rows]}, {name: targets[rows]}, {})
+            outputs, sums, carry = self.carried(weights, batch, carry)
+            yield outputs, sums, {name: targets[rows]}, Rows({}, {})
+        rest = np.arange(lanes * steps, len(inputs))
+        if len(rest):
+            outputs, sums = self.forward(weights, on_device({"input": inputs[rest]}, {name: targets[rest]}, {}))
+            yield outputs, sums, {name: targets[rest]}, Rows({}, {})
+
+    def _carried(self, weights: Weights, batch: Batch, carry: dict[str, Any] | None) -> tuple[Any, Any, dict[str, Any]]:
+        after = dict(carry or {})
+        values, _ = self.network.values(weights, batch.inputs, carry=after)
+        outputs, sums = self._judged(values, batch)
+        return outputs, sums, {name: state for name, state in after.items() if state is not None}
+
+
+def _padded(part: Part) -> set[int]:
+    return {x.shape[1] for x in part.inputs.values() if x.ndim > 1}
+
+
+def _cut(x: Array, rows: Array, bound: int | None, padded: set[int]) -> Array:
+    """Some rows, without steps that are padding for all of them."""
+    if bound is None or x.ndim < 2 or x.shape[1] not in padded:
+        return x[rows]
+    cut: Array = x[rows, :bound]
+    return cut

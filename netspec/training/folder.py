@@ -59,7 +59,8 @@ class RunFolder:
         program, more = build(spec) if spec else (None, ())
         if spec is None or program is None:
             raise SpecError((*found, *more))
-        return spec, program.bind(manifest["lengths"]), Preprocess.from_json(self.read_json("preprocess.json"))
+        bound = program.bind(manifest["lengths"]).with_ragged(manifest["ragged"])
+        return spec, bound, Preprocess.from_json(self.read_json("preprocess.json"))
 
 
 def new_run(runs: Path, name: str) -> RunFolder:

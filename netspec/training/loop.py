@@ -17,21 +17,22 @@ from netspec.compiler.network import Functional
 from netspec.components.layers.conv import Convolution
 from netspec.components.objectives import Loss
 from netspec.data.prepare import Dataset
-from netspec.data.split import permutation
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.ir import Graph
 from netspec.spec.sections import TrainSection
 from netspec.training import checkpoint
+from netspec.training.batches import Piece, feed
 from netspec.training.evaluate import Evaluator
 from netspec.training.folder import RunFolder
 from netspec.training.setup import class_weights, fills, monitored
-from netspec.training.state import evaluated, on_device, packed, unpacked
-from netspec.training.steps.supervised import MOST_SKIPPED, Batch, State, Supervised, compiled_chunk, compiled_step, is_finite
+from netspec.training.state import evaluated, packed, unpacked
+from netspec.training.steps.supervised import MOST_SKIPPED, State, Supervised, compiled_chunk, compiled_step, is_finite
 from netspec.training.tensorboard import EventFiles
 from netspec.training.watch import Quiet, Watcher
 
 _CHUNK_SECONDS = 0.25
 _SAVE_SHARE = 0.05
+_QUEUE = 3
 
 
 @dataclass
@@ -93,15 +94,13 @@ class Trainer:
         self.folder, self.train, self.dataset = folder, train, dataset
         self.watcher = watcher or Quiet()
         self.network = Functional(graph)
-        self.rows = dataset.train.rows
-        self.batch = min(train.batch_size, self.rows)
-        self.full = self.rows // self.batch
-        self.rest = self.rows - self.full * self.batch
+        self.feed = feed(dataset.train, train.batch_size, train.seed)
+        self.rows = self.feed.rows
         self.objective = Supervised(
             self.network,
             losses,
             train,
-            steps_per_epoch=self.full + bool(self.rest),
+            steps_per_epoch=self.feed.steps,
             augment=tuple(augment),
             fills=fills(dataset.preprocess),
             class_weights=class_weights(train, losses, dataset),
@@ -118,6 +117,8 @@ class Trainer:
         self.finite = jax.jit(is_finite)
         self.signalled: int | None = None
         self.passed_over: list[int] = []
+        self.queue: list[jax.Array] = []
+        self.done, self.shown = 0, 0.0
         self.saved_at = 0.0
         self.save_seconds = 0.0
         self.best: dict[str, np.ndarray[Any, Any]] | None = None
@@ -130,12 +131,11 @@ class Trainer:
         """Train to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
         checkpoint.sweep(self.folder.checkpoints)
         state, progress = self._begin(resume)
-        data = on_device(self.dataset.train)
         self.watcher.started(self.train.epochs, self.rows, progress.epoch)
         previous = {number: signal.signal(number, self._signalled) for number in _signals()}
         try:
             with EventFiles(self.folder.path / "tensorboard") as self.events:
-                return self._epochs(state, progress, data, stop_after)
+                return self._epochs(state, progress, stop_after)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -156,7 +156,7 @@ class Trainer:
             return state, Progress()
         return unpacked(saved.arrays, state), Progress(**saved.notes["progress"])
 
-    def _epochs(self, state: State, progress: Progress, data: Batch, stop_after: int | None) -> Outcome:
+    def _epochs(self, state: State, progress: Progress, stop_after: int | None) -> Outcome:
         self._rewrite_metrics(progress)
         last = min(self.train.epochs, progress.epoch + stop_after) if stop_after else self.train.epochs
         while progress.epoch < last:
@@ -165,7 +165,7 @@ class Trainer:
                 return Outcome("early", progress)
             began = time.perf_counter()
             try:
-                state, losses = self._epoch(state, progress, data)
+                state, losses = self._epoch(state, progress)
             except RolledBack as failure:
                 state, progress = self._rolled_back(progress, failure.step)
                 continue
@@ -207,48 +207,51 @@ class Trainer:
         rule = self.train.early_stopping
         return rule is not None and progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= rule.patience
 
-    def _epoch(self, state: State, progress: Progress, data: Batch) -> tuple[State, np.ndarray[Any, Any]]:
-        """All steps of an epoch; what each step lost."""
-        order = permutation(self.rows, self.train.seed, progress.epoch).astype(np.int32)
-        cut = self.full * self.batch
-        rows = order[:cut].reshape(self.full, self.batch)
-        state, losses = self._scanned(state, data, rows, progress) if self.scans else self._stepped(state, data, rows, progress)
-        if self.rest:
-            state, loss = self.one(state, data, jnp.asarray(order[cut:]))
-            losses = np.append(losses, np.asarray(loss))
-        if not self.watching and not bool(self.finite(state, losses)):
+    def _epoch(self, state: State, progress: Progress) -> tuple[State, list[tuple[Any, int]]]:
+        """All steps of an epoch; what the steps lost, with the rows of each."""
+        found: list[tuple[Any, int]] = []
+        self.done = 0
+        for piece in self.feed.epoch(progress.epoch):
+            several = self.scans and len(piece.rows) > 1
+            state, losses = (self._scanned if several else self._stepped)(state, piece, progress)
+            found.append((losses, piece.rows.shape[1]))
+        lost = jnp.concatenate([jnp.atleast_1d(losses) for losses, _ in found])
+        if not self.watching and not bool(self.finite(state, lost)):
             raise Unwatched
-        return self._check_finite(state, progress), losses
+        return self._check_finite(state, progress), [(np.asarray(losses), rows) for losses, rows in found]
 
-    def _scanned(self, state: State, data: Batch, rows: Any, progress: Progress) -> tuple[State, Any]:
-        losses, order = jnp.zeros(self.full), jnp.asarray(rows)
+    def _scanned(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Any]:
+        steps, batch = piece.rows.shape
+        losses, order = jnp.zeros(steps), jnp.asarray(piece.rows)
         done, chunk = 0, getattr(self, "chunk", 16)
-        while done < self.full:
-            stop = min(self.full, done + chunk)
+        while done < steps:
+            stop = min(steps, done + chunk)
             began = time.perf_counter()
-            state, losses = self.many(state, losses, data, order, jnp.int32(done), jnp.int32(stop))
+            state, losses = self.many(state, losses, piece.data, order, jnp.int32(done), jnp.int32(stop))
             losses.block_until_ready()
             seconds = time.perf_counter() - began
             if stop - done == chunk and seconds < _CHUNK_SECONDS / 2:
                 chunk *= 2
+            self.done += (stop - done) * batch
             done = stop
-            self.watcher.progressed(progress.epoch, done * self.batch, float("nan"))
+            self.watcher.progressed(progress.epoch, self.done, float("nan"))
         self.chunk = chunk
-        return state, np.asarray(losses)
+        return state, losses
 
-    def _stepped(self, state: State, data: Batch, rows: Any, progress: Progress) -> tuple[State, Any]:
+    def _stepped(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Any]:
         losses: list[Any] = []
-        order = jnp.asarray(rows)
-        shown = time.perf_counter()
-        for index in range(self.full):
-            state, loss = self.one(state, data, order[index])
+        order = jnp.asarray(piece.rows)
+        for index in range(len(piece.rows)):
+            state, loss = self.one(state, piece.data, order[index])
             losses.append(loss)
-            if index % 4 == 3:
-                losses[index - 3].block_until_ready()  # a short queue keeps reports and signals prompt
-            if time.perf_counter() - shown > _CHUNK_SECONDS:
-                shown = time.perf_counter()
-                self.watcher.progressed(progress.epoch, (index + 1) * self.batch, float("nan"))
-        return state, np.asarray(jnp.stack(losses)) if losses else np.zeros(0, np.float32)
+            self.queue.append(loss)
+            if len(self.queue) > _QUEUE:
+                self.queue.pop(0).block_until_ready()  # a short queue keeps reports and signals prompt
+            self.done += piece.rows.shape[1]
+            if time.perf_counter() - self.shown > _CHUNK_SECONDS:
+                self.shown = time.perf_counter()
+                self.watcher.progressed(progress.epoch, self.done, float("nan"))
+        return state, jnp.stack(losses)
 
     def _check_finite(self, state: State, progress: Progress) -> State:
         """Stops at a step that was not finite, or as `on_nonfinite` says. Raises SpecError NS520, RolledBack."""
@@ -271,11 +274,10 @@ class Trainer:
             )
         )
 
-    def _finish_epoch(self, state: State, progress: Progress, losses: Any, seconds: float) -> None:
+    def _finish_epoch(self, state: State, progress: Progress, lost: list[tuple[Any, int]], seconds: float) -> None:
         """Evaluate, remember the best, write the epoch's line."""
-        sizes = np.full(len(losses), self.batch)
-        if self.rest:
-            sizes[-1] = self.rest
+        losses = np.concatenate([np.atleast_1d(each) for each, _ in lost])
+        sizes = np.concatenate([np.full(np.size(each), rows) for each, rows in lost])
         step = int(state["step"])
         record: dict[str, Any] = {
             "epoch": progress.epoch + 1,

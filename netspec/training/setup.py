@@ -20,8 +20,8 @@ def fills(preprocess: Preprocess) -> tuple[jax.Array, ...]:
     found = []
     for pipe in preprocess.inputs.values():
         zero = np.zeros((1, *(int(size) for size in pipe.type.shape if isinstance(size, int))), np.float32)
-        if pipe.is_array:
-            zero = pipe.numpy({pipe.columns[0].name: zero})
+        if pipe.is_array and len(pipe.columns) == 1 and not any(step.transform.lag for step in pipe.columns[0].steps):
+            zero = pipe.prepare({pipe.columns[0].name: zero}).values
         found.append(jnp.asarray(zero[0].reshape(-1, zero.shape[-1])[0]))
     return tuple(found)
 

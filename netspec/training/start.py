@@ -13,11 +13,13 @@ import jax
 
 from netspec.components.objectives import Loss
 from netspec.data import Dataset, Roots, prepare
-from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.diagnostics import Diagnostic, Problem, SpecError, placed
 from netspec.graph import Program
+from netspec.graph.ir import RaggedProblem
 from netspec.graph.objective import losses_by_output
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
+from netspec.spec.reader import dotted
 from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
 from netspec.training.limits import refuse_oversized
 from netspec.training.loop import Interrupted, Outcome, Trainer
@@ -50,7 +52,7 @@ def train(
         )
     dataset = prepare(spec, program, roots, lengths)
     kept = {name: length for name, length in dataset.lengths.items() if name in program.main.weight_names}
-    bound = bind(program, kept)
+    bound = ragged(bind(program, kept), dataset.preprocess.ragged, spec)
     refuse_oversized(spec, bound.main)
     _warn_small(spec, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
@@ -84,6 +86,16 @@ def bind(program: Program, lengths: Mapping[str, int]) -> Program:
         return program.bind(lengths)
     except Problem as problem:
         raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help)) from None
+
+
+def ragged(program: Program, names: frozenset[str], spec: Spec) -> Program:
+    """The program for sequences of different lengths. Raises SpecError NS414 with the place of the layer that cannot."""
+    try:
+        return program.with_ragged(names)
+    except RaggedProblem as problem:
+        span = spec.document.span(problem.node.origin.path, key=True)
+        path = dotted(problem.node.origin.path)
+        raise SpecError(placed(problem, file=spec.document.file, span=span, path=path)) from None
 
 
 def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
@@ -156,6 +168,7 @@ def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, length
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seed": spec.train.seed,
         "lengths": lengths,
+        "ragged": sorted(dataset.preprocess.ragged),
         "rows": {name: part.rows for name, part in dataset.parts.items()},
         "data_sha256": dataset.sha256,
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},

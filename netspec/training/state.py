@@ -9,20 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netspec.data.prepare import Part
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.training.steps.supervised import Batch, State
+from netspec.training.steps.supervised import State
 
 
 def evaluated(state: State) -> dict[str, jax.Array]:
     """The weights that are judged and shipped: the moving average where there is one."""
     weights = state["ema"] if "ema" in state else state["parameters"]
     return {**weights, **state["statistics"]}
-
-
-def on_device(part: Part) -> Batch:
-    """All rows of a part as device arrays."""
-    return tuple(jnp.asarray(x) for x in part.inputs.values()), {name: jnp.asarray(y) for name, y in part.targets.items()}
 
 
 def packed(tree: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:

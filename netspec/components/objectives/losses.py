@@ -34,13 +34,9 @@ class Loss(Component):
         """The shape of one example's target, the batch axis not counted."""
         return output.shape
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
-        """The loss of each example: [batch, ...] and its target to [batch]. Logits where the loss has a link."""
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+        """The loss at each position: [batch, ...] and its target to [batch, ...]. Logits where the loss has a link."""
         raise NotImplementedError
-
-
-def _per_example(x: "jax.Array") -> "jax.Array":
-    return x.reshape(x.shape[0], -1).mean(axis=1)
 
 
 class MeanSquaredError(Loss):
@@ -53,8 +49,8 @@ class MeanSquaredError(Loss):
 
     type = "mean_squared_error"
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
-        return _per_example((output - target) ** 2)
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+        return (output - target) ** 2
 
 
 class MeanAbsoluteError(Loss):
@@ -67,8 +63,8 @@ class MeanAbsoluteError(Loss):
 
     type = "mean_absolute_error"
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
-        return _per_example(abs(output - target))
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+        return abs(output - target)
 
 
 class Huber(Loss):
@@ -83,10 +79,10 @@ class Huber(Loss):
     short = "delta"
     delta: Positive = Field(1.0, description="Where the square turns into a line.")
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
-        return _per_example(optax.huber_loss(output, target, delta=self.delta))
+        return optax.huber_loss(output, target, delta=self.delta)
 
 
 class Quantile(Loss):
@@ -101,11 +97,11 @@ class Quantile(Loss):
     short = "quantile"
     quantile: Fraction = Field(0.5, description="Which quantile; 0.5 is the median.")
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax.numpy as jnp
 
         above = target - output
-        return _per_example(jnp.maximum(self.quantile * above, (self.quantile - 1) * above))
+        return jnp.maximum(self.quantile * above, (self.quantile - 1) * above)
 
 
 class CrossEntropy(Loss):
@@ -132,17 +128,17 @@ class CrossEntropy(Loss):
     def target_shape(self, output: TensorType) -> tuple[Any, ...]:
         return output.shape[:-1]
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax
         import optax
 
         if target.ndim == output.ndim and not jax.numpy.issubdtype(target.dtype, jax.numpy.integer):
             labels = optax.smooth_labels(target, self.label_smoothing) if self.label_smoothing else target
-            return _per_example(optax.softmax_cross_entropy(output, labels))
+            return optax.softmax_cross_entropy(output, labels)
         if not self.label_smoothing:
-            return _per_example(optax.softmax_cross_entropy_with_integer_labels(output, target))
+            return optax.softmax_cross_entropy_with_integer_labels(output, target)
         hot = jax.nn.one_hot(target, output.shape[-1], dtype=output.dtype)
-        return _per_example(optax.softmax_cross_entropy(output, optax.smooth_labels(hot, self.label_smoothing)))
+        return optax.softmax_cross_entropy(output, optax.smooth_labels(hot, self.label_smoothing))
 
 
 class BinaryCrossEntropy(Loss):
@@ -158,11 +154,11 @@ class BinaryCrossEntropy(Loss):
     target = "binary"
     label_smoothing: Fraction = Field(0.0, description="Moves targets this far towards 0.5.")
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
         smoothed = target * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
-        return _per_example(optax.sigmoid_binary_cross_entropy(output, smoothed))
+        return optax.sigmoid_binary_cross_entropy(output, smoothed)
 
 
 class Focal(Loss):
@@ -179,10 +175,10 @@ class Focal(Loss):
     gamma: NotNegative = Field(2.0, description="How much easy examples count less.")
     alpha: Fraction | None = Field(None, description="Weight of the positive class; the negative gets the rest.")
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
-        return _per_example(optax.sigmoid_focal_loss(output, target, alpha=self.alpha, gamma=self.gamma))
+        return optax.sigmoid_focal_loss(output, target, alpha=self.alpha, gamma=self.gamma)
 
 
 class Hinge(Loss):
@@ -199,13 +195,13 @@ class Hinge(Loss):
     def target_shape(self, output: TensorType) -> tuple[Any, ...]:
         return output.shape if output.shape[-1:] == (1,) else output.shape[:-1]
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax.numpy as jnp
         import optax
 
         if output.shape[-1] == 1:
-            return _per_example(optax.hinge_loss(output, 2.0 * target - 1.0))
-        return _per_example(optax.losses.multiclass_hinge_loss(output, target.astype(jnp.int32)))
+            return optax.hinge_loss(output, 2.0 * target - 1.0)
+        return optax.losses.multiclass_hinge_loss(output, target.astype(jnp.int32))
 
 
 class KlDivergence(Loss):
@@ -219,11 +215,11 @@ class KlDivergence(Loss):
     type = "kl_divergence"
     link = ("softmax", "log_softmax")
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax
         import optax
 
-        return _per_example(optax.kl_divergence(jax.nn.log_softmax(output), target))
+        return optax.kl_divergence(jax.nn.log_softmax(output), target)
 
 
 class Cosine(Loss):
@@ -237,10 +233,10 @@ class Cosine(Loss):
     type = "cosine"
     epsilon: Float = Field(1e-8, description="Added to the lengths, against division by zero.")
 
-    def apply(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
+    def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
 
-        return _per_example(optax.cosine_distance(output, target, epsilon=self.epsilon))
+        return optax.cosine_distance(output, target, epsilon=self.epsilon)
 
 
 _ALL: Sequence[type[Loss]] = (

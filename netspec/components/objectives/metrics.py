@@ -268,6 +268,42 @@ class PrAuc(Metric):
         return _Ranked("average_precision_score")
 
 
+class _Perplexity(Tally):
+    """The sum of what each true class was not expected, in nats."""
+
+    def __init__(self) -> None:
+        self.surprise, self.seen = 0.0, 0
+
+    def update(self, output: Array, target: Array) -> None:
+        import numpy as np
+
+        flat = output.reshape(-1, output.shape[-1]).astype(np.float64)
+        chances = flat[np.arange(len(flat)), target.reshape(-1).astype(int)]
+        self.surprise -= float(np.log(np.maximum(chances, 1e-30)).sum())
+        self.seen += len(flat)
+
+    def result(self) -> float:
+        import math
+
+        return math.exp(min(self.surprise / max(self.seen, 1), 700.0))
+
+
+class Perplexity(Metric):
+    """The exponential of the mean cross-entropy: between how many classes the network wavers at each step.
+
+    ```yaml
+    perplexity
+    ```
+    """
+
+    type = "perplexity"
+    needs = "classes"
+    larger_is_better = False
+
+    def start(self, cut: float = 0.5) -> Tally:
+        return _Perplexity()
+
+
 class _Errors(Tally):
     """Sums of errors in float64."""
 
@@ -398,5 +434,6 @@ class R2(Metric):
 
 
 METRICS: dict[str, type[Metric]] = {
-    metric.type: metric for metric in (Accuracy, Precision, Recall, F1, TopKAccuracy, RocAuc, PrAuc, Rmse, Mse, Mae, Mape, R2)
+    metric.type: metric
+    for metric in (Accuracy, Precision, Recall, F1, TopKAccuracy, RocAuc, PrAuc, Perplexity, Rmse, Mse, Mae, Mape, R2)
 }

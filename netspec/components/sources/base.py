@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     import numpy
 
 Array: TypeAlias = "numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]"
-Kind: TypeAlias = Literal["number", "category", "array"]
-"""`number`: float64 [rows], NaN where missing; `category`: text [rows], '' where missing; `array`: [rows, ...]."""
+Kind: TypeAlias = Literal["number", "category", "array", "sequence"]
+"""`number`: float64 [rows], NaN where missing; `category`: text [rows], '' where missing; `array`: [rows, ...];
+`sequence`: for each row an array [steps, ...] of its own length."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,8 @@ class Reading:
 
     parts: Mapping[str, Table]
     files: tuple[Path, ...] = field(default=())
+    split: "Mapping[str, numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.int64]]] | None" = None
+    """The rows of each part of `all`, where they are decided already."""
 
 
 Locate: TypeAlias = Callable[[str], Path]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netspec.components.fields import Count
 from netspec.components.sources.base import Array, Column, Known, Locate, Reading, Source, Table, malformed
-from netspec.components.sources.tabular import PartedFiles
+from netspec.components.sources.files import PartedFiles
 from netspec.diagnostics import Problem
 
 _MOST_BYTES = 8 << 30

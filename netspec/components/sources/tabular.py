@@ -2,14 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe
 from netspec.components.fields import Bool, Texts
 from netspec.components.sources.base import Column, Known, Locate, Reading, Source, Table, equal_rows, malformed
+from netspec.components.sources.files import PartedFiles
 from netspec.diagnostics import Problem
 
 if TYPE_CHECKING:
@@ -38,45 +39,6 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
 Sign = Annotated[str, BeforeValidator(_sign)]
 Quote = Annotated[str, BeforeValidator(_quote)]
 Distinct = Annotated[Texts, AfterValidator(_distinct)]
-
-
-class PartedFiles(Source):
-    """A source of files: one `path` to be split, or the parts given as `train`, `validation`, `test`."""
-
-    short = "path"
-    path: Texts | None = Field(
-        None, description="The file, relative to the spec; it is split as `split` says.", examples=["rows.csv"]
-    )
-    train: Texts | None = Field(
-        None, description="The training part's file, where the parts are given.", examples=["train.csv"]
-    )
-    validation: Texts | None = Field(None, description="The validation part's file.", examples=["validation.csv"])
-    test: Texts | None = Field(None, description="The test part's file.", examples=["test.csv"])
-
-    @model_validator(mode="after")
-    def _path_or_parts(self) -> Self:
-        if (self.path is None) == (self.train is None):
-            raise ValueError(f"`{self.type}` takes either `path`, or `train` with perhaps `validation` and `test`")
-        if self.path is not None and (self.validation or self.test):
-            raise ValueError("write `train` instead of `path` where the parts are given")
-        return self
-
-    def files(self) -> dict[str, tuple[str, ...]]:
-        """The files of each part; the part `all` is still to be split."""
-        given = {"all": self.path, "train": self.train, "validation": self.validation, "test": self.test}
-        return {part: files for part, files in given.items() if files}
-
-    def paths(self) -> tuple[str, ...]:
-        return tuple(path for files in self.files().values() for path in files)
-
-    def read(self, locate: Locate) -> Reading:
-        found = {part: tuple(locate(path) for path in files) for part, files in self.files().items()}
-        tables = {part: self.table(files) for part, files in found.items()}
-        return Reading(tables, tuple(path for files in found.values() for path in files))
-
-    def table(self, files: tuple[Path, ...]) -> Table:
-        """The table that one part's files hold."""
-        raise NotImplementedError
 
 
 class Csv(PartedFiles):

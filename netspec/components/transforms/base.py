@@ -26,6 +26,21 @@ class Transform(Component):
     gives: ClassVar[Kind | None] = None
     """The kind of the result where it differs from what goes in."""
     handles_missing: ClassVar[bool] = False
+    on_steps: ClassVar[bool] = False
+    """Works on each step alone, so the steps of all sequences may be handed to it one behind the other."""
+
+    flattens: ClassVar[bool] = False
+    """Takes sequences of plain numbers, whatever shape each step of its result has."""
+
+    @property
+    def on_host(self) -> bool:
+        """Has no ONNX form: netspec's own `predict` does it before the graph."""
+        return False
+
+    @property
+    def lag(self) -> int:
+        """Steps that a sequence loses at its start."""
+        return 0
 
     def fit(self, values: Array) -> State:
         """What the training part says; {} for a step without fitting."""
@@ -39,6 +54,10 @@ class Transform(Component):
         """The step in the exported graph. `x` is double for tables, float for arrays, string for categories."""
         raise NotImplementedError
 
+    def onnx_lengths(self, g: Emitter, state: State, lengths: Value) -> Value:
+        """The lengths of the sequences that it gives, int64 [batch], from those of the sequences that it takes."""
+        return lengths
+
     def onnx_inverse(self, g: Emitter, state: State, x: Value) -> Value:
         """Back to original units in the exported graph, for targets; `x` is float."""
         raise NotImplementedError
@@ -46,6 +65,18 @@ class Transform(Component):
     def inverse(self, state: State, values: Array) -> Array:
         """Back to original units."""
         raise NotImplementedError
+
+    def undo(self, state: State, values: Array, before: Array) -> Array:
+        """Back to original units where what came `before` [rows, lag, ...] counts; `values` are [rows, horizon, ...]."""
+        return self.inverse(state, values)
+
+    def onnx_undo(self, g: Emitter, state: State, x: Value, before: Value, horizon: int) -> Value:
+        """The same in the exported graph."""
+        return self.onnx_inverse(g, state, x)
+
+    def size(self, state: State) -> int | None:
+        """The number of ids that it gives; None where it gives none."""
+        return None
 
     def width(self, state: State) -> int | None:
         """Features that one column becomes; None where it stays one."""

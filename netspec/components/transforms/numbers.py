@@ -11,7 +11,8 @@ from netspec.components.transforms.base import Array, State, Transform
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 
-ANY: frozenset[Kind] = frozenset({"number", "array", "category"})
+ANY: frozenset[Kind] = frozenset({"number", "array", "category", "sequence"})
+_NUMBERS: frozenset[Kind] = frozenset({"number", "array", "sequence"})
 
 
 class Impute(Transform):
@@ -25,6 +26,7 @@ class Impute(Transform):
     type = "impute"
     short = "strategy"
     accepts = ANY
+    on_steps = True
     handles_missing = True
     strategy: Literal["mean", "median", "most_frequent", "constant"] = Field(description="What fills the gap.")
     value: Float | str | None = Field(None, description="The filler, for `strategy: constant`.", examples=[0])
@@ -80,6 +82,9 @@ class Impute(Transform):
 
 class _Affine(Transform):
     """`y = (x - shift) / scale`, for each feature."""
+
+    accepts = _NUMBERS
+    on_steps = True
 
     def numpy(self, state: State, values: Array) -> Array:
         shift, scale = _constants(state, values)
@@ -182,4 +187,43 @@ class Rescale(_Affine):
         return {"shift": a - c * scale, "scale": scale}
 
 
-TRANSFORMS: tuple[type[Transform], ...] = (Impute, Standardize, MinMax, Rescale)
+class Log(Transform):
+    """The natural logarithm; numbers must be positive. Undone by the exponential. ONNX: Log.
+
+    ```yaml
+    log
+    ```
+    """
+
+    type = "log"
+    accepts = _NUMBERS
+    on_steps = True
+
+    def fit(self, values: Array) -> State:
+        if (values <= 0).any():
+            raise Problem(
+                "NS503", "the logarithm needs positive numbers", help="add `{rescale: ...}` before it, or leave it out"
+            )
+        return {}
+
+    def numpy(self, state: State, values: Array) -> Array:
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is told when the rows are checked
+            result: Array = np.log(values)
+        return result
+
+    def inverse(self, state: State, values: Array) -> Array:
+        import numpy as np
+
+        result: Array = np.exp(values)
+        return result
+
+    def onnx(self, g: Emitter, state: State, x: Value) -> Value:
+        return g.op("Log", [x])
+
+    def onnx_inverse(self, g: Emitter, state: State, x: Value) -> Value:
+        return g.op("Exp", [x])
+
+
+TRANSFORMS: tuple[type[Transform], ...] = (Impute, Standardize, MinMax, Rescale, Log)

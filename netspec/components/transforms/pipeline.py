@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspec.components.canonical import canonical
 from netspec.components.sources.base import Kind
 from netspec.components.transforms import TRANSFORMS
 from netspec.components.transforms.base import Array, State, Transform
 from netspec.diagnostics import Problem
-from netspec.tensor import DType, TensorType, named
+from netspec.tensor import DType, TensorType, multiple_of, named, names_in
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,13 @@ class ColumnPipe:
         return self.kind == "category"
 
 
+class Prepared(NamedTuple):
+    """An input of the network [rows, *shape], and for ragged sequences how many steps of each row count."""
+
+    values: Array
+    lengths: Array | None = None
+
+
 @dataclass(frozen=True)
 class InputPipe:
     """One input of the network: its columns joined, the input's own steps, its type."""
@@ -70,21 +77,56 @@ class InputPipe:
 
     @property
     def is_array(self) -> bool:
-        """Fed by one array column, such as images, rather than by a table's columns."""
-        return len(self.columns) == 1 and self.columns[0].kind == "array"
+        """Fed by array columns, such as images or windows, rather than by a table's columns."""
+        return all(column.kind == "array" for column in self.columns)
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether each row is a sequence with a length of its own."""
+        last = self.columns[0].kind
+        for step in (*self.columns[0].steps, *self.steps):
+            last = step.transform.gives or last
+        return len(self.columns) == 1 and last == "sequence"
+
+    @property
+    def on_host(self) -> bool:
+        """Whether some step has no ONNX form."""
+        return any(step.transform.on_host for column in self.columns for step in column.steps) or any(
+            step.transform.on_host for step in self.steps
+        )
 
     @property
     def raw_is_matrix(self) -> bool:
         """Fed by numbers alone: the raw input is one tensor [batch, columns]."""
-        return not self.is_array and all(column.kind == "number" for column in self.columns)
+        return all(column.kind == "number" for column in self.columns)
 
-    def numpy(self, columns: Mapping[str, Array]) -> Array:
-        """The network's input [rows, *shape] from raw columns."""
+    @property
+    def ragged(self) -> str | None:
+        """The named dim along which rows have lengths of their own."""
+        names = names_in(self.type.shape[0]) if self.is_sequence else frozenset()
+        return next(iter(sorted(names)), None)
+
+    def prepare(self, columns: Mapping[str, Array]) -> Prepared:
+        """The network's input from raw columns."""
         import numpy as np
 
-        joined = self.joined(columns)
-        prepared = run(self.steps, joined)
-        return self.shaped(prepared.astype(np.int32 if self.type.dtype is DType.int32 else np.float32))
+        prepared = run(self.steps, self.joined(columns))
+        dtype = np.int32 if self.type.dtype is DType.int32 else np.float32
+        if is_sequences(prepared):
+            return self._filled(prepared, dtype)
+        return Prepared(self.shaped(prepared.astype(dtype)))
+
+    def _filled(self, sequences: Array, dtype: Any) -> Prepared:
+        """Sequences filled up with zeros to the longest one."""
+        import numpy as np
+
+        lengths = np.asarray([len(each) for each in sequences], np.int32)
+        multiple = multiple_of(self.type.shape[0])
+        longest = -(-int(lengths.max()) // multiple) * multiple
+        filled = np.zeros((len(sequences), longest, *sequences[0].shape[1:]), dtype)
+        for row, each in zip(filled, sequences, strict=True):
+            row[: len(each)] = each
+        return Prepared(filled, lengths)
 
     def shaped(self, values: Array) -> Array:
         """The same elements [rows, *shape], where the shape is known."""
@@ -95,11 +137,14 @@ class InputPipe:
         """The columns after their own steps, as one array."""
         import numpy as np
 
-        if self.is_array:
+        if len(self.columns) == 1 and self.columns[0].kind != "number":
             column = self.columns[0]
-            return column.numpy(self.shaped(columns[column.name]))
+            values = columns[column.name]
+            lag = sum(step.transform.lag for step in column.steps)
+            prepared = column.numpy(self.shaped(values) if column.kind == "array" and not lag else values)
+            return prepared if prepared.ndim > 1 or prepared.dtype == object else prepared[:, None]
         parts = [column.numpy(column.rounded(columns[column.name])) for column in self.columns]
-        return np.concatenate([part if part.ndim > 1 else part[:, None] for part in parts], axis=1)
+        return np.concatenate([part if part.ndim > 1 else part[:, None] for part in parts], axis=-1)
 
     def json(self) -> dict[str, Any]:
         """Plain data, for `preprocess.json`."""
@@ -107,6 +152,7 @@ class InputPipe:
             "columns": [{"name": c.name, "kind": c.kind, "steps": [s.json() for s in c.steps]} for c in self.columns],
             "steps": [step.json() for step in self.steps],
             "shape": [size if isinstance(size, int) else str(size) for size in self.type.shape],
+            "multiple_of": multiple_of(self.type.shape[0]),
             "dtype": self.type.dtype.value,
             "vocabulary": self.type.vocabulary if isinstance(self.type.vocabulary, int) else None,
         }
@@ -115,35 +161,39 @@ class InputPipe:
     def from_json(data: Mapping[str, Any]) -> InputPipe:
         """The pipe that `json` wrote."""
         columns = tuple(ColumnPipe(c["name"], c["kind"], _fitted(c["steps"])) for c in data["columns"])
-        shape = tuple(named(size) if isinstance(size, str) else size for size in data["shape"])
+        shape = tuple(named(size, data["multiple_of"]) if isinstance(size, str) else size for size in data["shape"])
         return InputPipe(columns, _fitted(data["steps"]), TensorType(shape, DType(data["dtype"]), data["vocabulary"]))
 
 
 @dataclass(frozen=True)
 class TargetPipe:
-    """A target column, how it is prepared, and the names of its classes where it has any."""
+    """A target column, how it is prepared, and the names of its classes where it has any.
+
+    `context` is the input column whose last steps come before a forecast: what was taken as a difference is
+    added up from there. `ids` says that an array holds the class of each position.
+    """
 
     column: str
     kind: Kind
     steps: tuple[Fitted, ...]
     shape: tuple[int, ...]
     classes: tuple[str, ...] | None = None
+    context: str | None = None
+    ids: bool = False
 
     def numpy(self, values: Array) -> Array:
-        """[rows, *shape]: labels as int32, all else as float32."""
+        """[rows, *shape]: labels and ids as int32, all else as float32."""
         import numpy as np
 
         prepared = ColumnPipe(self.column, self.kind, self.steps).numpy(values)
-        integral = prepared.dtype.kind == "i" and self.shape[-1:] != (1,)
+        integral = self.ids or (prepared.dtype.kind == "i" and self.shape[-1:] != (1,))
         return prepared.astype(np.int32 if integral else np.float32).reshape(len(prepared), *self.shape)
 
-    def inverse(self, values: Array) -> Array:
+    def inverse(self, values: Array, raw: Mapping[str, Array]) -> Array:
         """Numbers back in the target's own units; labels and probabilities stay as they are."""
         if self.classes is not None:
             return values
-        for step in reversed(self.steps):
-            values = step.transform.inverse(step.state, values)
-        return values
+        return undo(self.steps, values, None if self.context is None else raw[self.context])
 
     def json(self) -> dict[str, Any]:
         """Plain data, for `preprocess.json`."""
@@ -153,13 +203,16 @@ class TargetPipe:
             "steps": [step.json() for step in self.steps],
             "shape": list(self.shape),
             "classes": None if self.classes is None else list(self.classes),
+            "context": self.context,
+            "ids": self.ids,
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> TargetPipe:
         """The pipe that `json` wrote."""
         classes = None if data["classes"] is None else tuple(data["classes"])
-        return TargetPipe(data["column"], data["kind"], _fitted(data["steps"]), tuple(data["shape"]), classes)
+        steps = _fitted(data["steps"])
+        return TargetPipe(data["column"], data["kind"], steps, tuple(data["shape"]), classes, data["context"], data["ids"])
 
 
 @dataclass(frozen=True)
@@ -168,6 +221,18 @@ class Preprocess:
 
     inputs: Mapping[str, InputPipe]
     targets: Mapping[str, TargetPipe]
+
+    @property
+    def ragged(self) -> frozenset[str]:
+        """The named dims along which rows have lengths of their own."""
+        return frozenset(pipe.ragged for pipe in self.inputs.values() if pipe.ragged is not None)
+
+    def prepare(self, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The network's inputs by name, and the lengths by ragged dim."""
+        found = {name: pipe.prepare(columns) for name, pipe in self.inputs.items()}
+        ragged = {name: pipe.ragged for name, pipe in self.inputs.items()}
+        lengths = {dim: found[name].lengths for name, dim in ragged.items() if dim is not None}
+        return {name: each.values for name, each in found.items()}, {k: v for k, v in lengths.items() if v is not None}
 
     def json(self) -> dict[str, Any]:
         """Plain data, for `preprocess.json`."""
@@ -188,8 +253,43 @@ class Preprocess:
 def run(steps: Sequence[Fitted], values: Array) -> Array:
     """All steps, one after the other."""
     for step in steps:
-        values = step.transform.numpy(step.state, values)
+        values = _applied(step, values)
     return values
+
+
+def _applied(step: Fitted, values: Array) -> Array:
+    """One step; where it works on each step of a sequence alone, all sequences are one long array to it."""
+    if not (step.transform.on_steps and is_sequences(values)):
+        return step.transform.numpy(step.state, values)
+    import numpy as np
+
+    from netspec.components.sources.files import objects
+
+    ends = np.cumsum([len(each) for each in values])[:-1]
+    return objects(np.split(step.transform.numpy(step.state, np.concatenate(list(values))), ends))
+
+
+def is_sequences(values: Array) -> bool:
+    """Whether a column holds an array for each row, rather than numbers or texts."""
+    import numpy as np
+
+    return values.dtype == object and len(values) > 0 and isinstance(values[0], np.ndarray)
+
+
+def undo(steps: Sequence[Fitted], values: Array, context: Array | None = None) -> Array:
+    """Numbers [rows, ...] back in original units; `context` [rows, steps, ...] are raw values that came before."""
+    if context is None:
+        for step in reversed(steps):
+            values = step.transform.inverse(step.state, values)
+        return values
+    stages = [context]
+    for step in steps:
+        stages.append(_applied(step, stages[-1]))
+    shape = values.shape
+    values = values.reshape(len(values), -1, *context.shape[2:])
+    for step, before in zip(reversed(steps), reversed(stages[:-1]), strict=True):
+        values = step.transform.undo(step.state, values, before[:, len(before[0]) - step.transform.lag :])
+    return values.reshape(shape)
 
 
 def fit(transforms: Sequence[Transform], values: Array, train: Array, kind: Kind, what: str) -> tuple[tuple[Fitted, ...], Kind]:
@@ -205,11 +305,18 @@ def fit(transforms: Sequence[Transform], values: Array, train: Array, kind: Kind
             raise Problem("NS513", f"`{transform.type}` does not work on {what}, which holds {held}")
         if not transform.handles_missing:
             refuse_missing(current, what)
-        step = Fitted(transform, transform.fit(current))
-        current = transform.numpy(step.state, current)
+        step = Fitted(transform, transform.fit(_flat(current) if transform.on_steps else current))
+        current = _applied(step, current)
         kind = transform.gives or kind
         fitted.append(step)
     return tuple(fitted), kind
+
+
+def _flat(values: Array) -> Array:
+    """All steps of all sequences, one behind the other."""
+    import numpy as np
+
+    return np.concatenate(list(values)) if is_sequences(values) else values
 
 
 def refuse_missing(values: Array, what: str) -> None:
@@ -226,6 +333,8 @@ def count_missing(values: Array) -> int:
     """Rows with a value that is not there."""
     import numpy as np
 
+    if is_sequences(values):
+        return sum(count_missing(each[None]) for each in values)
     if values.dtype == object:
         return int((values == "").sum())
     if values.dtype.kind != "f":

@@ -6,6 +6,7 @@ seed and the step, so a run can stop at any step and go on bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,18 +17,19 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from netspec.compiler.network import Functional, Weights, fold_name
+from netspec.compiler.network import Functional, Weights, fold_name, lengths_of
 from netspec.components.augment import Augment
 from netspec.components.layers import KernelLayer
 from netspec.components.objectives import Loss
+from netspec.graph.ir import Port
 from netspec.graph.objective import logits
 from netspec.spec.sections import TrainSection
+from netspec.training.batches import Batch, take
 
 MOST_SKIPPED = 10
 """Steps that a training may pass over before it gives up."""
 
 State = dict[str, Any]
-Batch = tuple[tuple[jax.Array, ...], Mapping[str, jax.Array]]
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,24 @@ class Supervised:
 
     def loss(self, parameters: Weights, statistics: Weights, batch: Batch, key: jax.Array) -> tuple[jax.Array, Weights]:
         """The mean loss of a batch with all penalties, and the new statistics."""
-        inputs, targets = batch
-        inputs = self._augmented(inputs, fold_name(key, "augment"))
+        inputs = self._augmented(batch.inputs, fold_name(key, "augment"))
         weights = {**self._computed_in(parameters), **statistics}
-        values, after = self.network.values(weights, self._cast(inputs), rngs=key)
+        values, after = self.network.values(weights, self._cast(inputs), rngs=key, lengths=batch.lengths)
         total = self._penalty(parameters)
         for output, loss in self.losses.items():
-            reached = values[logits(self.network.graph, output, loss)].astype(jnp.float32)
-            each = loss.apply(reached, targets[output])
-            if self.class_weights and output in self.class_weights:
-                each = each * self.class_weights[output][targets[output].reshape(len(each)).astype(jnp.int32)]
-            total = total + loss.weight * each.mean()
+            summed, count = self.summed(output, loss, values, batch)
+            total = total + loss.weight * summed / count
         return total, after
+
+    def summed(
+        self, output: str, loss: Loss, values: Mapping[Port, jax.Array], batch: Batch
+    ) -> tuple[jax.Array, jax.Array | int]:
+        """The sum of an output's loss over all positions that count, and their number."""
+        graph = self.network.graph
+        each = loss.each(values[logits(graph, output, loss)].astype(jnp.float32), batch.targets[output])
+        if self.class_weights and output in self.class_weights:
+            each = each * self.class_weights[output][batch.targets[output].astype(jnp.int32)].reshape(each.shape)
+        return masked_sum(each, lengths_of(graph.output_types[output], batch.lengths))
 
     def _augmented(self, inputs: tuple[jax.Array, ...], key: jax.Array) -> tuple[jax.Array, ...]:
         if not self.augment:
@@ -167,10 +175,12 @@ def is_finite(state: State, losses: jax.Array) -> jax.Array:
     return jnp.isfinite(losses).all() & jnp.stack([jnp.isfinite(w).all() for w in weights]).all()
 
 
-def take(data: Batch, rows: jax.Array) -> Batch:
-    """The batch of the given rows."""
-    inputs, targets = data
-    return tuple(x[rows] for x in inputs), {name: y[rows] for name, y in targets.items()}
+def masked_sum(each: jax.Array, lengths: jax.Array | None) -> tuple[jax.Array, jax.Array | int]:
+    """The sum of [batch, time, ...] over the steps that count, and the number of its elements there."""
+    if lengths is None or each.ndim < 2:
+        return each.sum(), each.size
+    counting = (jnp.arange(each.shape[1])[None, :] < lengths[:, None]).reshape(*each.shape[:2], *(1,) * (each.ndim - 2))
+    return jnp.where(counting, each, 0).sum(), counting.sum() * math.prod(each.shape[2:])
 
 
 def compiled_step(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Callable[..., tuple[State, jax.Array]]:
