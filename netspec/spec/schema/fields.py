@@ -1,115 +1,132 @@
-"""Models and components as JSON Schema.
+"""Models, components and catalogues as JSON Schema.
 
-Pydantic writes the fields; what it cannot know stands in marks (`x-netspec`), which become types here. A
-component is one definition whose keywords each apply to one type, so that its short form, its fields and a
+A component is one definition whose keywords each apply to one type, so that its short form, its fields and a
 variable (`$x`) need no branches: branches turn every mistake into the same message, and end completion.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from netspec.components.base import Component
-from netspec.components.canonical import canonical, ordered_fields
-from netspec.source import read_text
+from netspec.components.canonical import ordered_fields
+from netspec.components.layers import Layer
+from netspec.spec.schema.convert import converted
+from netspec.spec.schema.examples import (
+    default_of,
+    examples_of,
+    fields_shown,
+    first_line,
+    least_value,
+    needs_value,
+    prose,
+    required_of,
+)
+from netspec.spec.schema.hints import foreign, hints, refused
 from netspec.spec.schema.kinds import (
     BOUNDS,
-    COUNT,
-    OR_VARIABLE,
     Schema,
-    count,
     either,
+    exactly,
     expecting,
     flow,
-    foreign,
-    hints,
     listed,
     mapping,
-    none_of,
-    number,
+    noted,
     phrase_of,
     placeholders,
-    quantity,
     ref,
+    resolved,
+    shown,
     slug,
     snippet,
-    switch,
-    word_branches,
-    words,
-)  # fmt: skip
+    texts,
+    types_of,
+    where_mapping,
+)
 
-SCALARS = ("boolean", "string", "number", "integer")
-SHORT_KEYWORDS = ("type", "pattern", "minItems", "maxItems", "items", "anyOf", *BOUNDS)
-
-
-def required_of(model: type[BaseModel]) -> list[str]:
-    """The fields that a model cannot do without."""
-    return [info.alias or name for name, info in model.model_fields.items() if info.is_required()]
+Catalogue = Mapping[str, type[Component]]
+_SHORT = ("pattern", "minItems", "maxItems", "items", "anyOf", "errorMessage", *BOUNDS)
 
 
-def choice(kind: str, catalogue: Mapping[str, type[Component]], **more: Any) -> Schema:
-    """A name, or one name with its value; `more` admits other types."""
-    prefix = "layer" if kind in ("activation", "normalization") else slug(kind)
-    bare = [name for name, each in catalogue.items() if not required_of(each)]
-    valued = {name: each for name, each in catalogue.items() if name not in bare}
+def choice(kind: str, catalogue: Catalogue, *, keyed: bool = False, in_list: bool = False) -> Schema:
+    """A name, or one name with its value.
+
+    `keyed` also admits keys that are no names, each with a choice of its own; `in_list` leaves completion to `choice_list`.
+    """
     article = "an" if kind[0] in "aeiou" else "a"
-    phrase = f"{article} {kind}: {_names_due(bare, valued)}"
-    about = {"enumDescriptions": [_first_line(catalogue[name]) for name in bare]}
-    offered = [snippet(f"{{{name}: {placeholders(value_of(each))}}}", name, _first_line(each)) for name, each in valued.items()]
-    others = foreign(catalogue)
+    told = f"{article} {kind}: its name, or its name with its value"
+    one = {"required": [f"one {kind}"], "errorMessage": f"Expected one {kind}."}
+    others = hints(foreign(catalogue))
+    keys: Schema = {"additionalProperties": ref(slug(kind)) if keyed else False}
+    if others and not keyed:
+        keys["propertyNames"] = {"allOf": others}
+    prefix = "layer" if kind in ("activation", "normalization") else slug(kind)
+    quiet = [name for name, each in catalogue.items() if in_list or not each.model_fields]
+    values = {name: ref(f"{prefix}.{name}") for name in catalogue}
+    values |= {name: {"allOf": [values[name]], "doNotSuggest": True} for name in quiet}
     return {
         "title": kind,
-        "properties": {name: ref(f"{prefix}.{name}") for name in catalogue},
-        "additionalProperties": False,
-        "minProperties": 1,
-        "maxProperties": 1,
         "allOf": [
-            expecting(f"{article} {kind}: its name, or its name with its value", {"type": ["string", "object"], **more}),
-            *hints(others),
+            expecting(told, {"type": ["string", "object"]}),
+            {"minProperties": 1} if keyed else exactly(1, one),
+            *others,
+            where_mapping({"properties": values, **keys}),
         ],
-        "propertyNames": {"allOf": hints(others)},
-        "anyOf": word_branches(bare, phrase, **about, defaultSnippets=offered),
+        "anyOf": _names(f"{article} {kind}", catalogue, offered=not in_list),
     }
 
 
-def _names_due(bare: list[str], valued: Mapping[str, type[Component]]) -> str:
-    """The names that may stand alone, and those that need a value."""
-    if not valued:
-        return either(bare)
-    example, model = next(iter(valued.items()))
-    with_value = f"{either(valued)} with its value, such as `{{{example}: {flow(value_of(model))}}}`"
-    return f"{either(bare)}; or {with_value}" if bare else with_value
+def choice_list(kind: str, catalogue: Catalogue) -> Schema:
+    """A list of choices.
+
+    Completion looks for items in `allOf` and `anyOf`, and offers each as "- (array item)", inside brackets too. It does
+    not look into `then`, so what it is to offer for an item is given here; without braces, which fits `- ` as well as
+    brackets. Before the list has begun it offers its items too, but for a list with an example.
+    """
+    offered = [snippet(_body(name, each), name, first_line(each)) for name, each in catalogue.items()]
+    item = {"if": {}, "then": ref(slug(kind)), "defaultSnippets": offered}
+    bare = [name for name, each in catalogue.items() if not needs_value(each)]
+    return listed(item, **({"examples": [bare[:1]]} if bare else {}))
 
 
-def value_of(component: type[Component]) -> Any:
-    """The least value that a component needs, as its documentation shows it; None where it needs none."""
-    required = required_of(component)
-    short = component.short
-    if not required and short is None:
-        return None
-    fields = _examples(component)
-    if short is not None and set(required) <= {short}:
-        return fields.get(short)
-    return {name: fields[name] for name in fields if name in required}
+def _body(name: str, component: type[Component]) -> str:
+    """A component's name, with a value where it needs one."""
+    return f"{name}: {placeholders(least_value(component))}" if needs_value(component) else name
+
+
+def _names(kind: str, catalogue: Catalogue, *, offered: bool) -> list[Schema]:
+    """What a text may be where a component is due: a name that needs no value; the others are offered with one."""
+    bare = {name: each for name, each in catalogue.items() if not needs_value(each)}
+    valued = {name: each for name, each in catalogue.items() if name not in bare}
+    told = [either(bare)] if bare else []
+    more: Schema = {"enumDescriptions": [first_line(each) for each in bare.values()]} if bare else {}
+    if valued:
+        name, component = next(iter(valued.items()))
+        told.append(f"{either(valued)} with its value, such as `{flow({name: least_value(component)})}`")
+    if valued and offered:
+        bodies = {name: f"{{{_body(name, each)}}}" for name, each in valued.items()}
+        more["defaultSnippets"] = [snippet(body, name, first_line(valued[name])) for name, body in bodies.items()]
+    return texts(bare, f"{kind}: {'; or '.join(told)}", **more)
 
 
 def component_schema(component: type[Component]) -> Schema:
     """A component's value: its fields, its short form, nothing where it needs nothing, or a variable."""
-    found = model_schema(component)
-    value: Schema = {"type": [], **_short_value(component, found["properties"])}
-    phrases = [phrase_of(value), f"fields, such as `{flow(_fields_shown(component))}`" if component.model_fields else ""]
-    value["type"] = ["object", *([] if required_of(component) else ["null"]), *value["type"]]
-    told = "; or ".join(phrase for phrase in phrases if phrase)
-    said = expecting(told, value) if told else {**value, "errorMessage": f"`{component.type}` takes no value."}
+    found = model_schema(component, component.type)
+    value = _short_value(component, found["properties"])
+    fields = f"fields, such as `{flow(fields_shown(component))}`" if component.model_fields else ""
+    told = "; or ".join(phrase for phrase in (phrase_of(value), fields) if phrase)
+    value["errorMessage"] = f"Expected {told}." if told else f"`{component.type}` takes no value."
+    value["type"] = ["object", *([] if required_of(component) else ["null"]), *value.get("type", [])]
     if component.all_short:
+        # A mapping too is the short field's value: its keys are no fields.
         found["additionalProperties"] = value.pop("additionalProperties", True)
-    return {**found, "title": component.type, "allOf": [said]}
+        found.pop("required")
+    return {**found, "allOf": [value]}
 
 
 def _short_value(component: type[Component], properties: Mapping[str, Schema]) -> Schema:
@@ -117,152 +134,54 @@ def _short_value(component: type[Component], properties: Mapping[str, Schema]) -
     if component.short is None:
         return {}
     value = dict(properties[component.short])
-    for inner in ("allOf", "anyOf"):
-        if len(value.get(inner, ())) == 1:
-            value = {**value.pop(inner)[0], **value}
-    if value.get("$ref") == ref("size")["$ref"]:
-        value = dict(_LEAVES["size"])
-    kinds = value.get("type", ["string", "number", "array", "boolean"])
-    kept = {key: each for key, each in value.items() if key in (*SHORT_KEYWORDS, "errorMessage")}
+    while "type" not in value and len(inner := _branches(value)) == 1:
+        value = {**value, "allOf": [], "anyOf": [], **resolved(inner[0])}
+    kinds = types_of(value) or ["string", "number", "array", "boolean"]
+    kept = {key: each for key, each in value.items() if key in _SHORT and each != []}
     if component.all_short:
         kept["additionalProperties"] = value.get("additionalProperties", True)
     return {**kept, "type": [kind for kind in kinds if kind not in ("object", "null")]}
 
 
-def model_schema(model: type[BaseModel], title: str = "") -> Schema:
+def _branches(schema: Schema) -> list[Schema]:
+    """Where a field's type stands, `null` aside: beside its notes, see `noted`."""
+    return [each for each in schema.get("allOf") or schema.get("anyOf") or [] if each.get("type") != "null"]
+
+
+def model_schema(model: type[BaseModel], title: str) -> Schema:
     """A model's fields with their descriptions, defaults and examples."""
     raw = model.model_json_schema()
-    nested = raw.get("$defs", {})
-    shown = _examples(model)
+    examples, required = examples_of(model), required_of(model)
     properties: Schema = {}
     for name, info in ordered_fields(model).items():
         key = info.alias or name
-        default = _default(info)
-        converted = _converted(raw["properties"][key], nested, nullable=default is not None)
-        properties[key] = _field(converted, _notes(info, default, shown.get(key)), required=info.is_required())
-    required = required_of(model)
-    fields = flow(_fields_shown(model))
-    found = mapping(
-        f"fields, such as `{fields}`",
-        description=_prose(model),
+        field = converted(raw["properties"][key], raw.get("$defs", {}))
+        properties[key] = noted(field, _notes(info, field, examples.get(key)), required=info.is_required())
+    keys = [*_misplaced(model), *hints(foreign(properties))]
+    return mapping(
+        f"fields, such as `{flow(fields_shown(model))}`",
+        title=title,
+        description=prose(model),
         properties=properties,
         additionalProperties=False,
-        **({"title": title} if title else {}),
         **({"required": required} if required else {}),
+        **({"propertyNames": {"allOf": keys}} if keys else {}),
     )
-    refused = _misplaced(model) + hints(foreign(properties))
-    return {**found, "propertyNames": {"allOf": refused}} if refused else found
 
 
 def _misplaced(model: type[BaseModel]) -> list[Schema]:
     """A layer's `name` and `from` are often written among its fields."""
-    from netspec.components.layers import Layer
-
     fields = {info.alias or name for name, info in model.model_fields.items()}
     if not issubclass(model, Layer) or fields & {"name", "from"}:
         return []
-    said = f"`name` and `from` stand beside `{model.type}`, not inside it."
-    return [{"pattern": none_of(["name", "from"]), "patternErrorMessage": said}]
+    return [refused(["name", "from"], f"`name` and `from` stand beside `{model.type}`, not inside it.")]
 
 
-def _notes(info: FieldInfo, default: Any, shown: Any) -> Schema:
+def _notes(info: FieldInfo, field: Schema, example: Any) -> Schema:
     notes: Schema = {"description": info.description}
+    default = default_of(info)
     if default is not None:
         notes["default"] = default
-    example = shown if shown is not None else default
-    if example is None:
-        return notes
-    if _is_plain(example):
-        return {**notes, "examples": [example]}
-    # Editors would offer a mapping among the examples as "[object Object]".
-    return {**notes, "defaultSnippets": [snippet(placeholders(example), flow(example))]}
-
-
-def _is_plain(example: Any) -> bool:
-    each = example if isinstance(example, list) else [example]
-    return not any(isinstance(item, (dict, list)) for item in each)
-
-
-def _field(converted: Schema, notes: Schema, *, required: bool) -> Schema:
-    """A field with its notes.
-
-    Completing a mapping's key writes its required fields into the text, and optional ones that have a plain type and
-    a default. So a required field shows a type or `anyOf`, and an optional one keeps its type inside `allOf`.
-    """
-    if set(converted) == {"$ref"}:
-        return {"anyOf" if required else "allOf": [converted], **notes}
-    kinds = converted.get("type")
-    first = kinds[0] if isinstance(kinds, list) else kinds
-    if "default" in notes and first in SCALARS:
-        return {"allOf": [converted], **notes}
-    return {**converted, **notes}
-
-
-def _default(info: FieldInfo) -> Any:
-    """A field's default as a spec would write it; None where it has none."""
-    if info.is_required():
-        return None
-    value = canonical(info.get_default(call_default_factory=True))
-    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), dict) and info.annotation is Any:
-        name, fields = next(iter(value.items()))
-        return {name: fields} if fields else name
-    return value
-
-
-def _examples(model: type[BaseModel]) -> dict[str, Any]:
-    """A value for every field that has one: the documentation's, the field's own, or its default."""
-    shown = _documented_example(model)
-    found = {}
-    for name, info in ordered_fields(model).items():
-        key = info.alias or name
-        example = shown[key] if key in shown else info.examples[0] if info.examples else _default(info)
-        if example is not None:
-            found[key] = example
-    return found
-
-
-def _fields_shown(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields that show what a mapping looks like: those required, or the first."""
-    fields = _examples(model)
-    names = [name for name in fields if name in required_of(model)] or list(fields)[:1]
-    return {name: fields[name] for name in names}
-
-
-def _documented_example(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields that the docstring's YAML block shows for this component."""
-    match = re.search(r"```yaml\n(.*?)\n\s*```", inspect.cleandoc(model.__doc__ or ""), re.DOTALL)
-    if not match:
-        return {}
-    word, short = getattr(model, "type", ""), getattr(model, "short", None)
-    found: Any = next(_values_under(read_text(match[1] + "\n", "example").data, word), {})
-    all_short = getattr(model, "all_short", False)
-    return found if isinstance(found, dict) and not all_short else {short: found} if short else {}
-
-
-def _values_under(data: Any, word: str) -> Iterator[Any]:
-    if isinstance(data, dict):
-        if data.get(word) is not None:
-            yield data[word]
-        for value in data.values():
-            yield from _values_under(value, word)
-    elif isinstance(data, list):
-        for value in data:
-            yield from _values_under(value, word)
-
-
-def _prose(model: type[BaseModel]) -> str:
-    text = inspect.cleandoc(model.__doc__ or "")
-    return re.sub(r"\n*```yaml\n.*?\n```", "", text, flags=re.DOTALL).strip()
-
-
-def _first_line(model: type[BaseModel]) -> str:
-    return _prose(model).split("\n")[0]
-
-
-_LEAVES: dict[str, Schema] = {}
-
-
-def _marked(mark: str, schema: Schema) -> Schema:
-    """What a mark stands for."""
-    bounds = {key: each for key, each in schema.items() if key in BOUNDS}
-    return schema
+    # A catalogue offers its names with values, and a mapping its fields: an example would only come on top.
+    more = isinstance(example, dict) and ("$ref" in field or "properties" in field)
+    return notes if example is None or more else {**notes, **shown(example)}
