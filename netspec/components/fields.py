@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
+from unicodedata import combining, normalize
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -22,7 +23,8 @@ _LARGEST = 2**62
 def name_help(value: object, *, dash: bool = False) -> str:
     """How something that is not a name is written as one."""
     signs = "digits, `-` and `_`" if dash else "digits and `_`"
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(value)).lower()
+    letters = "".join(c for c in normalize("NFKD", str(value)) if not combining(c))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", letters).lower()
     plain = re.sub(r"[^a-z0-9]+", "-" if dash else "_", words).strip("-_")
     if isinstance(value, str) and NAME.match(plain.replace("-", "_")):
         return f"write `{plain}`: a name is lower case letters, {signs}"

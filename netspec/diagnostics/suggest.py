@@ -172,6 +172,9 @@ FOREIGN_WORDS: dict[str, str] = {
     "RandomRotation": "rotate",
     "RandomCrop": "random_crop",
     "vocab_size": "vocabulary",
+    "variables": "vars",
+    "constants": "vars",
+    "params": "vars",
     "num_filters": "filters",
     "n_filters": "filters",
     "num_classes": "output",
@@ -232,6 +235,11 @@ LEFT_OUT: dict[str, str] = {
     **dict.fromkeys(("in_channels", "in_features", "input_shape", "input_dim", "input_size", "batch_input_shape"), _FLOWS),
     "data_format": "remove it: channels stand last; `export: {layout: channels_first}` turns the exported graph's boundary",
     "batch_first": "remove it: the batch is the first axis, always",
+    "num_layers": "write one layer below the other, or `repeat`",
+    **dict.fromkeys(
+        ("bidirectional", "Bidirectional"), "it is a field of the recurrent layer: `lstm: {units: 64, bidirectional: true}`"
+    ),
+    "TimeDistributed": "remove it: `dense` works on the last axis of every step",
     "inplace": "remove it: no layer changes its input",
     "padding_mode": "write a layer above instead: `- pad: {amounts: 1, mode: reflect}`",
     "restore_best_weights": "remove it: the best weights are the ones that are kept",

@@ -344,6 +344,8 @@ class _Builder:
     def _block(self, item: BlockItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope]:
         inner = scope.inner(place, _names(item.body))
         expected = len(item.inputs) or 1
+        if UNKNOWN in sources:
+            return UNKNOWN, inner
         if len(sources) != expected:
             names = ", ".join(item.inputs)
             told = f"reads {expected} layer{'s' * (expected > 1)} ({names})" if item.inputs else "reads one layer"

@@ -22,7 +22,6 @@ from netspec.spec.reader import Reader
 from netspec.spec.sections import Bound
 from netspec.tensor import Dim, Formula, TensorType, names_in, total
 
-_CHANGE = "change the network, or the promise"
 SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
 """Sources whose target is one value a row."""
 
@@ -40,6 +39,8 @@ def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
 class _Checker:
     def __init__(self, spec: Spec, graph: Graph) -> None:
         self.spec, self.graph, self.reader = spec, graph, Reader(spec.document)
+        self.figured = True
+        """Whether it is known which output has which loss, and so which figures there are."""
 
     def objectives(self) -> None:
         """Losses, metrics and what is monitored."""
@@ -55,7 +56,9 @@ class _Checker:
                     key=True,
                     help=suggest(name, self.graph.outputs),
                 )
+            self.figured = not train.loss.keys() - self.graph.outputs.keys()
         elif len(self.graph.outputs) > 1:
+            self.figured = False
             names = ", ".join(f"`{name}`" for name in self.graph.outputs)
             self.reader.report(
                 "NS505",
@@ -71,8 +74,9 @@ class _Checker:
                 self._acts_on_last_axis(output, type, loss.type)
                 continue
             self._guarded(partial(loss.check, type), at)
-        self._metrics()
-        self._monitor()
+        if self.figured:
+            self._metrics()
+            self._monitor()
 
     def _metrics(self) -> None:
         """Metrics that judge some output, each listed once."""
@@ -175,6 +179,8 @@ class _Checker:
         for name in data.target.keys() - self.graph.outputs.keys():
             help = suggest(name, self.graph.outputs)
             self.reader.report("NS303", f"the model has no output `{name}`", ("data", "target", name), key=True, help=help)
+        if data.target.keys() - self.graph.outputs.keys():
+            return  # what was meant has been told
         for name in losses_by_output(self.spec, self.graph).keys() - data.target.keys():
             help = f"write `target: {{{name}: COLUMN}}`, or remove its loss"
             self.reader.report("NS202", f"the output `{name}` has a loss, but no target", ("data", "target"), help=help)
@@ -191,7 +197,7 @@ class _Checker:
         self._bound("parameters", expect.parameters, trainable, "NS702", "the network has {:,} parameters", _trainable)
         self._bound("flops", expect.flops, self.graph.flops, "NS703", "the network takes {:,} flops", lambda node: node.flops)
         self._bound("memory", expect.memory, memory, "NS704", "a training step takes {:,} bytes", None)
-        if self.spec.train is not None:
+        if self.spec.train is not None and self.figured:
             known = [f"{part}_loss" for part in ("train", "validation", "test")]
             known += [name for part in ("validation", "test") for name in self._metric_names(part)]
             for name in expect.metrics:
@@ -238,13 +244,14 @@ class _Checker:
         broken = bound.broken_by(value)
         if broken is not None:
             word, limit = broken
+            batch = " or `batch_size`" if field == "memory" else ""
             relation = {"max": "at most", "min": "at least", "equal": "exactly"}[word]
             self.reader.report(
                 code,
                 f"{what.format(value)}, the promise is {relation} {limit:,.15g}",
                 ("expect", field, word),
                 caption="promised here",
-                help=self._largest(share) if share and word == "max" else _CHANGE,
+                help=self._largest(share) if share and word == "max" else f"change the network{batch}, or the promise",
             )
 
     def _largest(self, share: Callable[[Node], Dim]) -> str:

@@ -9,8 +9,8 @@ from netspec.components.layers import Layer
 from netspec.components.layers.conv import Convolution, ConvTranspose1d, ConvTranspose2d
 from netspec.components.layers.pool import Pool
 from netspec.components.layers.window import per_axis
-from netspec.components.transforms.numbers import MinMax, Rescale, Standardize
 from netspec.components.objectives import Loss
+from netspec.components.transforms.numbers import MinMax, Rescale, Standardize
 from netspec.diagnostics import Path, Problem, Severity
 from netspec.graph.ir import Graph, Node
 from netspec.graph.objective import losses_by_output

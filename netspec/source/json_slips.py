@@ -8,7 +8,7 @@ from netspec.diagnostics import Span
 from netspec.source.slips import Slip
 
 _CLOSING = {"[": "]", "{": "}"}
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?\bInfinity\b|\bNaN\b', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?Infinity|NaN|[0-9]{1000,}', re.DOTALL)
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 _IN_A_TEXT = ("Unterminated string", "Invalid control character", "Invalid \\")
 
@@ -35,10 +35,13 @@ def json_slip(problem: str, text: str, position: int) -> Slip:
 
 
 def not_finite(text: str) -> Slip:
-    """`NaN` or `Infinity`, which Python reads and JSON does not have."""
-    found = next(token for token in _TOKEN.finditer(text) if token[0][-1] in "Ny")
-    message = f"`{found[0]}` is not a number of JSON"
-    return _slip(text, found.start(), message, "write a finite number", len(found[0]))
+    """`NaN` or `Infinity`, which Python reads and JSON does not have, or more digits than Python reads."""
+    found = next((token for token in _TOKEN.finditer(text) if token[0][-1] in "Ny0123456789"), None)
+    word = found[0] if found else ""
+    what = f"`{word}`" if len(word) < 20 else f"a number of {len(word)} digits"
+    return _slip(
+        text, found.start() if found else 0, f"{what} is not a number of JSON", "write a finite number", len(word) or 1
+    )
 
 
 def _slip(text: str, position: int, message: str, help: str, length: int = 1) -> Slip:
@@ -85,6 +88,8 @@ def _word(problem: str, text: str, position: int) -> Slip | None:
     if not rest[0] or ("delimiter" in problem and not begun[0]):
         return None
     start = position - len(begun[0])
+    if not text[:start].strip():
+        return _slip(text, start, "a JSON file starts with `{`", "call the file `.yaml` if it is YAML", len(word))
     if word in _WORDS:
         return _slip(text, start, f"`{word}` is not a word of JSON", f"write `{_WORDS[word]}`", len(word))
     if word[0].isdigit() or word[0] in ".+-":

@@ -31,8 +31,10 @@ def read_bytes(raw: bytes, file: str) -> Document:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise refused("NS005", f"line {line} is not UTF-8", file, Span(line, 1, line, 1), "save the file as UTF-8") from None
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8-sig")) + 1
+        message = f"the byte {raw[error.start]:#04x} is not UTF-8"
+        raise refused("NS005", message, file, Span(line, column, line, column + 1), "save the file as UTF-8") from None
     return read_text(text, file)
 
 

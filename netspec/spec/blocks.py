@@ -68,9 +68,11 @@ def _block(name: str, value: Plain, reader: Reader, reserved: tuple[str, ...]) -
             "NS204", f"a block takes `layers`, and perhaps `vars` and `inputs`, found {describe(value)}", at, help=help
         )
         return None
-    for key in value:
-        if key not in _FIELDS:
-            reader.report("NS203", f"unknown field `{key}` for a block", (*at, key), key=True, help=suggest(key, _FIELDS))
+    unknown = [key for key in value if key not in _FIELDS]
+    for key in unknown:
+        reader.report("NS203", f"unknown field `{key}` for a block", (*at, key), key=True, help=suggest(key, _FIELDS))
+    if unknown:
+        return None
     if "layers" not in value:
         reader.report("NS202", f"the block `{name}` needs `layers`", at, key=True, caption="`layers` is missing")
         return None
@@ -79,25 +81,27 @@ def _block(name: str, value: Plain, reader: Reader, reserved: tuple[str, ...]) -
         reader.report("NS204", f"expected `true` or `false`, found {describe(remat)}", (*at, "remat"))
     variables = _variables(value.get("vars"), (*at, "vars"), reader, reserved)
     inputs = _inputs(value.get("inputs"), (*at, "inputs"), reader)
-    if inputs is None:
+    if variables is None or inputs is None:
         return None
     return Block(name, value["layers"], variables, inputs, remat is True)
 
 
-def _variables(given: Plain, at: Path, reader: Reader, reserved: tuple[str, ...]) -> dict[str, Plain]:
+def _variables(given: Plain, at: Path, reader: Reader, reserved: tuple[str, ...]) -> dict[str, Plain] | None:
+    """The variables of a block with their defaults; None where something is wrong with them."""
     if given is None:
         return {}
     if not isinstance(given, dict):
         help = "write `vars: {filters: required, strides: 1}`"
         reader.report("NS204", f"`vars` takes names with defaults, found {describe(given)}", at, help=help)
-        return {}
-    for name in given:
-        if not NAME.match(name):
-            reader.report("NS210", f"a variable cannot be called `{name}`", (*at, name), key=True, help=name_help(name))
-        elif name in reserved:
+        return None
+    wrong = [name for name in given if not NAME.match(name) or name in reserved]
+    for name in wrong:
+        if name in reserved:
             message = f"a variable cannot be called `{name}`: a key of the file has that name"
             reader.report("NS308", message, (*at, name), key=True, help="choose another name")
-    return dict(given)
+        else:
+            reader.report("NS210", f"a variable cannot be called `{name}`", (*at, name), key=True, help=name_help(name))
+    return None if wrong else dict(given)
 
 
 def _inputs(given: Plain, at: Path, reader: Reader) -> tuple[str, ...] | None:

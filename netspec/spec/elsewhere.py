@@ -9,7 +9,7 @@ from functools import cache
 from pydantic import BaseModel
 
 from netspec.components.objectives import METRICS, OPTIMIZERS
-from netspec.diagnostics import closest
+from netspec.diagnostics.suggest import FOREIGN_WORDS
 from netspec.spec.families import FAMILIES
 from netspec.spec.sections import SECTIONS, ExpectSection, Section
 
@@ -23,8 +23,8 @@ def elsewhere(name: str, model: type[BaseModel] | None) -> str:
         return f"`{name}` is a field of {' and '.join(having)}" if having else ""
     if model is not None and not issubclass(model, Section):
         return ""
-    word = name if name in _places() else closest(name, _places())
-    return f"`{word}` belongs to {' or '.join(_places()[word])}" if word else ""
+    word = name if name in _places() else FOREIGN_WORDS.get(name, "")
+    return f"`{word}` belongs to {' or '.join(_places()[word])}" if word in _places() else ""
 
 
 @cache

@@ -50,17 +50,41 @@ def faults(error: ValidationError, model: Model, value: object, title: str, *, s
     `title` is what holds the value; `short` helps where a short field's value is wrong.
     """
     details = _without_branches(error.errors(include_url=False), value)
-    missing = [d["loc"] for d in details if d["type"] == "missing"]
+    missing = [d["loc"] for d in details if d["type"] == "missing" and not isinstance(d["loc"][-1], int)]
     meant: dict[tuple[int | str, ...], str] = {}
     for loc in (d["loc"] for d in details if d["type"] == "extra_forbidden"):
         lacking = [each[-1] for each in missing if each[:-1] == loc[:-1]]
         meant[loc] = _meant(str(loc[-1]), _names(_model_at(model, loc, value)), lacking)
         missing = [each for each in missing if each != (*loc[:-1], meant[loc])]
+    yield from _missing_faults(missing, model, value, title)
     for d in details:
-        if d["type"] != "missing" or d["loc"] in missing:
+        if d["type"] != "missing" or (isinstance(d["loc"][-1], int) and _is_only(d, details)):
             fault = _fault(d, model, value, title, meant.get(d["loc"], ""))
             fault = fault._replace(found=d["input"] if d["type"] not in ("missing", "extra_forbidden") else None)
             yield fault if fault.help or fault.code != "NS204" else fault._replace(help=short)
+
+
+def _is_only(details: ErrorDetails, others: list[ErrorDetails]) -> bool:
+    """Whether nothing else is wrong with the list that holds a place."""
+    return not any(other is not details and other["loc"][: len(details["loc"]) - 1] == details["loc"][:-1] for other in others)
+
+
+def _missing_faults(missing: list[tuple[int | str, ...]], model: Model, value: object, title: str) -> Iterator[Fault]:
+    """One fault for each mapping that lacks fields."""
+    for holder in dict.fromkeys(loc[:-1] for loc in missing):
+        names = [str(loc[-1]) for loc in missing if loc[:-1] == holder]
+        loc, owner = _through_choices((*holder, names[0]), value)
+        told = " and ".join(f"`{name}`" for name in names)
+        caption = f"{told} {'is' if len(names) == 1 else 'are'} missing"
+        help = _missing_help(_model_at(model, (*holder, names[0]), value), names)
+        key = not isinstance(_at(value, loc[:-1]), str)
+        yield Fault("NS202", f"{_title(model, loc, owner, len(holder) + 1, title)} needs {told}", loc[:-1], help, caption, key)
+
+
+def _title(model: Model, loc: Path, owner: str, depth: int, title: str) -> str:
+    """What holds a field, in a message."""
+    where = owner or (getattr(model, "type", "") if depth == 1 else "")
+    return f"`{where}`" if where else f"`{loc[-2]}`" if len(loc) > 1 else title
 
 
 def custom(kind: str, message: str, context: Mapping[str, Any] | None, path: Path = ()) -> Fault:
@@ -74,16 +98,16 @@ def _fault(details: ErrorDetails, model: Model, value: object, title: str, meant
     loc, owner = _through_choices(details["loc"], value)
     context: dict[str, Any] = details.get("ctx", {})
     kind, name = details["type"], str(loc[-1]) if loc else ""
-    where = owner or (getattr(model, "type", "") if len(details["loc"]) == 1 else "")
-    title = f"`{where}`" if where else f"`{loc[-2]}`" if len(loc) > 1 else title
+    title = _title(model, loc, owner, len(details["loc"]), title)
     holder = _model_at(model, details["loc"], value)
     if kind == "extra_forbidden":
         help = f"did you mean `{meant}`?" if meant else _unknown_help(holder, name)
         return Fault("NS203", f"unknown field `{name}` for {title}", loc, help, f"not a field of {title}", key=True)
     if kind == "missing":
-        key = not isinstance(_at(value, loc[:-1]), str)
-        help, caption = _missing_help(holder, name), f"`{name}` is missing"
-        return Fault("NS202", f"{title} needs `{name}`", loc[:-1], help, caption, key)
+        return Fault("NS204", f"expected one value more, found {loc[-1]}", loc[:-1])
+    if kind in ("too_long", "too_short"):
+        due, found = context.get("max_length", context.get("min_length")), context.get("actual_length")
+        return Fault("NS204", f"expected {due} values, found {found}", loc)
     if kind.startswith("ns"):
         return custom(kind, details["msg"], context, loc)
     if kind == "literal_error":
@@ -170,10 +194,12 @@ def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, s
     """
     path: list[str | int] = []
     owner = ""
-    for step in loc:
+    for depth, step in enumerate(loc):
+        if isinstance(step, int) and not isinstance(value, (list, tuple)):
+            continue  # one value stands where a list may stand
         if isinstance(value, str):
             owner = value  # a component by its name alone
-        elif isinstance(value, Mapping) and step not in value and len(value) == 1:
+        elif isinstance(value, Mapping) and step not in value and len(value) == 1 and depth > 0:
             (name, inner), *_ = value.items()
             if not isinstance(inner, Mapping) and inner is not None:
                 path.append(name)  # the short field's value stands beside the name
@@ -224,16 +250,18 @@ def _unknown_help(model: Model | None, name: str) -> str:
     return suggest(name, names, list_up_to=0) or (elsewhere(name, model) if model else "") or suggest(name, names)
 
 
-def _missing_help(model: Model | None, name: str) -> str:
-    """How a field that is missing is written, and what it is."""
-    field = _field(model, name)
-    if model is None or field is None or not field.description:
-        return f"add `{name}: ...`"
-    shown = written(next(iter(field.examples or ()), "..."))
+def _missing_help(model: Model | None, names: list[str]) -> str:
+    """How fields that are missing are written, and for one what it is."""
+    fields = {name: _field(model, name) for name in names}
+    shown = {name: written(next(iter(field.examples or ()), "...")) if field else "..." for name, field in fields.items()}
+    added = "add " + " and ".join(f"`{name}: {example}`" for name, example in shown.items())
+    (name, field), *others = fields.items()
+    if others or field is None or not field.description:
+        return added
     what = field.description[0].lower() + field.description[1:].rstrip(".")
-    if issubclass(model, Component) and model.short == name:
-        return f"write `{model.type}: {shown}` ({what})"
-    return f"add `{name}: {shown}` ({what})"
+    if model is not None and issubclass(model, Component) and model.short == name:
+        return f"write `{model.type}: {shown[name]}` ({what})"
+    return f"{added} ({what})"
 
 
 def _names(model: Model | None) -> list[str]:
@@ -254,11 +282,11 @@ def _at(value: object, path: Path) -> object:
 
 
 def _inside(value: object, step: object) -> object:
-    if isinstance(value, Mapping):
-        return value.get(step)
-    if isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
-        return value[step]
-    return None
+    if isinstance(value, (list, tuple)):
+        return value[step] if isinstance(step, int) and step < len(value) else None
+    if isinstance(step, int):
+        return value  # one value stands where a list may stand
+    return value.get(step) if isinstance(value, Mapping) else None
 
 
 def _catalogue_of(annotation: object) -> Mapping[str, type[Component]] | None:

@@ -83,6 +83,8 @@ class InputReader:
         unknown = [key for key in fields if key not in _FIELDS]
         for key in unknown:
             self.reader.report("NS203", f"unknown field `{key}` for an input", (*at, key), key=True, help=suggest(key, _FIELDS))
+        if unknown and "shape" not in fields:
+            return None  # what was meant has been told
         shape = self._shape(fields.get("shape"), (*at, "shape") if isinstance(value, dict) else at)
         vocabulary = self._dim(fields["vocabulary"], (*at, "vocabulary")) if "vocabulary" in fields else None
         dtype = fields.get("dtype", "float32" if vocabulary is None else "int32")

@@ -170,6 +170,8 @@ class LayerReader:
             self.reader.report("NS209", f"{names} {verb} beside `{layer}`", (*at, own[0]), key=True, help=help)
         for key in keys:
             if key not in fields:
+                if closest(key, SIBLINGS) == "name":
+                    self.shared.refused.add(str(item[key]))
                 help = suggest(key, [*fields, *SIBLINGS], list_up_to=0)
                 help = help or f"only `name` and `from` stand beside a layer; the fields of `{layer}` are its value"
                 self.reader.report("NS203", f"unknown field `{key}` beside `{layer}`", (*at, key), key=True, help=help)
@@ -228,7 +230,8 @@ class LayerReader:
         failed = LayerItem(frame.at, key, None, frame.name, frame.sources)
         self.reader.seen = self.variables
         if key not in LAYERS and key != "activation":
-            self.reader.report("NS206", f"unknown layer `{key}`", frame.at, key=True, help=suggest(key, self.known()))
+            help = suggest(key, self.known()) or "a layer, an activation or a block of this file stands here"
+            self.reader.report("NS206", f"unknown layer `{key}`", frame.at, key=True, help=help)
             return failed
         try:
             value = self.reader.substituted(value, self.variables, frame.at)

@@ -114,7 +114,7 @@ class _Loader:
         inputs = reading.inputs()
         self._names_apart(variables, inputs)
         sections = {key: self._section(key, model, variables) for key, model in SECTIONS.items()}
-        blocks = read_blocks(self.data.get("blocks"), self.reader, KEYS)
+        blocks = {**self._misspelt_blocks(), **read_blocks(self.data.get("blocks"), self.reader, KEYS)}
         layers = ItemReader(self.reader, variables, variables, Shared(blocks))
         items, outputs = self._model(layers, inputs or {})
         name = self._name()
@@ -134,6 +134,11 @@ class _Loader:
             refused=frozenset(layers.shared.refused),
         )
 
+    def _misspelt_blocks(self) -> dict[str, Block]:
+        """What stands under a misspelt `blocks`: that has been told, and its calls are passed over."""
+        sections = (value for key, value in self.data.items() if key not in KEYS and closest(key, KEYS) == "blocks")
+        return {name: Block(name, None, broken=True) for value in sections if isinstance(value, dict) for name in value}
+
     def _model(
         self, layers: ItemReader, inputs: Mapping[str, TensorType]
     ) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
@@ -141,24 +146,19 @@ class _Loader:
             return None, None
         try:
             found = ModelReader(layers, inputs).read(self.data["model"])
+            sound = not any(d.path.startswith(("blocks", "model")) for d in self.reader.diagnostics)
             for block in uncalled(layers.shared.blocks):
-                self._uncalled(block, layers)
+                self._uncalled(block, layers, tell=sound)  # else what was meant to call it may have been told already
         except TooLarge as stop:
             self.reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
             return None, None
         return found
 
-    def _uncalled(self, block: Block, layers: ItemReader) -> None:
+    def _uncalled(self, block: Block, layers: ItemReader, *, tell: bool) -> None:
         """A block that nothing calls is told, and read all the same where its variables have values."""
-        help = f"add `- {block.name}: ...` to the layers, or remove it"
-        self.reader.report(
-            "NS310",
-            f"nothing calls the block `{block.name}`",
-            ("blocks", block.name),
-            key=True,
-            severity=Severity.warning,
-            help=help,
-        )
+        if tell:
+            message, help = f"nothing calls the block `{block.name}`", f"add `- {block.name}: ...` to the layers, or remove it"
+            self.reader.report("NS310", message, ("blocks", block.name), key=True, severity=Severity.warning, help=help)
         if REQUIRED not in block.variables.values():
             layers.scope(block.name, None, Frame(None, None, ("blocks",), block.at))
 
@@ -169,6 +169,7 @@ class _Loader:
             report("NS201", f"this version reads `netspec: {VERSION}`, found {found}", ("netspec",), help="write `netspec: 1`")
         unknown = [key for key in self.data if key not in KEYS and key != "$schema"]
         meant = {"model" if key in KINDS else closest(key, KEYS) for key in unknown}
+        self.reader.blind = "vars" in meant
         for key in unknown:
             help = suggest(key, KEYS, list_up_to=0) or elsewhere(key, None) or suggest(key, KEYS, list_up_to=len(KEYS))
             report("NS203", f"unknown section `{key}`", (key,), key=True, help=help, caption="not a section")
@@ -205,6 +206,7 @@ class _Loader:
         if not isinstance(given, dict):
             help = "for example `vars: {width: 32}`"
             self.reader.report("NS204", f"`vars` takes names with values, found {describe(given)}", ("vars",), help=help)
+            self.reader.blind = True
             return variables
         for name, value in given.items():
             at = ("vars", name)

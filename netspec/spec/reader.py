@@ -27,6 +27,8 @@ class Reader:
         self.document = document
         self.diagnostics: list[Diagnostic] = []
         self.calls: tuple[Path, ...] = ()
+        self.blind = False
+        """`vars` could not be read: a variable that is not known is not told again."""
         self.seen: Variables = {}
         """The variables that can be seen where the reader is: one may be meant where its name stands alone."""
         self._told: set[tuple[str, Path]] = set()
@@ -90,6 +92,8 @@ class Reader:
             except Broken:
                 raise Skip from None
             except Problem as problem:
+                if problem.code == "NS301" and self.blind:
+                    raise Skip from None
                 if problem.code == "NS301" and self.calls:
                     problem.help = (*problem.help, "a block sees its own `vars` and the file's, never its caller's")
                 self.problem(problem, at)
@@ -131,8 +135,9 @@ class Reader:
             self._fault(custom(error.type, error.message(), error.context), at)
         except ValidationError as error:
             assert isinstance(value, Mapping | str)
-            name = value if isinstance(value, str) else next(iter(value))
-            self.validation_error(error, catalogue[name], value, at)
+            name, fields = (value, None) if isinstance(value, str) else next(iter(value.items()))
+            place = at if isinstance(value, str) else (*at, name)
+            self.validation_error(error, catalogue[name], catalogue[name].fields_from(fields), place)
         return None
 
     def validation_error(

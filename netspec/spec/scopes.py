@@ -238,35 +238,29 @@ def _arguments(layers: LayerReader, block: Block, value: Plain, at: Path) -> dic
     """The value of each variable of a block. Raises Skip where something is wrong, which has been reported."""
     names = block.variables
     fields = _call_fields(layers, block, value, at)
-    bad = False
-    for name in fields:
-        if name not in names:
-            help = suggest(name, names) or f"`{block.name}` takes no variables"
-            caption = f"not a variable of `{block.name}`"
-            layers.reader.report(
-                "NS203",
-                f"unknown variable `{name}` for block `{block.name}`",
-                (*at, name),
-                key=True,
-                help=help,
-                caption=caption,
-            )
-            bad = True
+    missing = [name for name, default in names.items() if default == REQUIRED and name not in fields]
+    unknown = [name for name in fields if name not in names]
+    for name in unknown:
+        meant = closest(name, names) or (missing[0] if len(missing) == 1 else "")
+        missing = [each for each in missing if each != meant]
+        help = f"did you mean `{meant}`?" if meant else suggest(name, names) or f"`{block.name}` takes no variables"
+        message, caption = f"unknown variable `{name}` for block `{block.name}`", f"not a variable of `{block.name}`"
+        layers.reader.report("NS203", message, (*at, name), key=True, help=help, caption=caption)
+    if missing:
+        told = " and ".join(f"`{name}`" for name in missing)
+        help = f"write `- {block.name}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"
+        caption = f"{told} {'is' if len(missing) == 1 else 'are'} missing"
+        layers.reader.report("NS202", f"block `{block.name}` needs {told}", at, key=True, help=help, caption=caption)
+    if missing or unknown:
+        raise Skip
     found: dict[str, Plain] = {}
     for name, default in names.items():
         if name in fields:
             place = (*at, name) if isinstance(value, dict) else at
             found[name] = layers.reader.substituted(fields[name], layers.variables, place)
-        elif default == REQUIRED:
-            help = f"write `- {block.name}: {{{name}: ...}}`"
-            caption = f"`{name}` is missing"
-            layers.reader.report("NS202", f"block `{block.name}` needs `{name}`", at, key=True, help=help, caption=caption)
-            bad = True
         else:
             seen = {**layers.file_variables, **found}
             found[name] = layers.reader.substituted(default, seen, ("blocks", block.name, "vars", name))
-    if bad:
-        raise Skip
     return found
 
 

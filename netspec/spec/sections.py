@@ -241,7 +241,9 @@ def _opset(value: object) -> int:
     if type(value) is not int:
         raise PydanticCustomError("ns204", "expected an opset from 18 to 23, found {found}", {"found": describe(value)})
     if not 18 <= value <= 23:
-        raise PydanticCustomError("ns205", "opset {opset} is not one of 18 to 23", {"opset": value})
+        raise _refused(
+            f"opset {value} is not one of 18 to 23", "remove it: 18 is the default, and is raised where a step needs it"
+        )
     return value
 
 

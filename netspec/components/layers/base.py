@@ -58,6 +58,8 @@ class Layer(Component):
     """A tiny change of the input can change the output by a step."""
     reference_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that name another layer, whose value becomes a further input."""
+    keeps_axes: ClassVar[str] = ""
+    """The field that keeps the axes that the layer else takes away."""
     elementwise: ClassVar[bool] = False
     """Works on each element alone, so it works in any layout."""
 
@@ -211,5 +213,6 @@ def _rank_help(name: str, x: TensorType, rank: int) -> tuple[str, ...]:
     if rank < x.rank:
         return (f"`- reshape: [...]` gives it {rank} axes; the batch axis is never written",)
     if rank > x.rank == 1:
-        return (f"`- reshape: [...]` gives a vector the {rank} axes it needs",)
+        shape = f"[{x.shape[0]}, 1]" if rank == 2 and isinstance(x.shape[0], int) else "[...]"
+        return (f"`- reshape: {shape}` gives a vector the {rank} axes it needs",)
     return ()

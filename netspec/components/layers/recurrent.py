@@ -54,6 +54,7 @@ class Recurrent(WeightedLayer):
     """What recurrent layers share: the kernels, the directions, the dropouts."""
 
     short = "units"
+    keeps_axes = "return_sequences: true"
     lengths = "uses"
     stochastic = True
     carries = True
