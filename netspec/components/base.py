@@ -138,7 +138,7 @@ def _one_name_help(catalogue: Mapping[str, type[C]], value: object) -> str:
     """How one component is chosen, where `value` names none, several, or one in another framework's form."""
     if not isinstance(value, Mapping):
         names = [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
-        return suggest(names[0] if names else "", catalogue)
+        return suggest(names[0] if names else "", catalogue, list_up_to=30)
     kind = next((key for key in ("name", "type", "class_name") if isinstance(value.get(key), str)), None)
     chosen = [closest(value[kind], catalogue) or value[kind]] if kind else [key for key in value if key in catalogue]
     if len(chosen) > 1:
@@ -153,14 +153,22 @@ def _one_name_help(catalogue: Mapping[str, type[C]], value: object) -> str:
     return f"write `{{{chosen[0]}: {{{', '.join(f'{key}: ...' for key in fields)}}}}}`"
 
 
-class CatalogueSchema:
-    """Says for the JSON Schema which names a field accepts."""
+class Choice:
+    """Says of a field which components it accepts."""
+
+    def __init__(self, catalogue: Callable[[], Mapping[str, type[Component]]]) -> None:
+        self.catalogue = catalogue
+
+
+class CatalogueSchema(Choice):
+    """Says it for the JSON Schema too."""
 
     def __init__(self, catalogue: Callable[[], Mapping[str, type[Component]]], kind: str) -> None:
-        self.catalogue, self.kind = catalogue, kind
+        super().__init__(catalogue)
+        self.kind = kind
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"x-netspec-catalogue": self.kind, "enum": sorted(self.catalogue())}
 
 
-__all__ = ["Component", "WithJsonSchema", "choose_component", "describe", "one_of", "quoted", "written"]
+__all__ = ["Choice", "Component", "WithJsonSchema", "choose_component", "describe", "one_of", "quoted", "written"]

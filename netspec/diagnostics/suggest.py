@@ -151,6 +151,7 @@ FOREIGN_WORDS: dict[str, str] = {
     "fp32": "float32",
     "f1_score": "f1",
     "auc": "roc_auc",
+    "top_k": "top_k_accuracy",
     "binary_accuracy": "accuracy",
     "categorical_accuracy": "accuracy",
     "sparse_categorical_accuracy": "accuracy",

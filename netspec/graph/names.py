@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from netspec.diagnostics import Severity, suggest
+from netspec.diagnostics import Path, Severity, suggest
 from netspec.graph.ir import Graph, Node
+from netspec.source import Plain
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
 from netspec.tensor import Formula, names_in
@@ -24,12 +25,25 @@ def check_sizes(reader: Reader, spec: Spec, graph: Graph) -> None:
 
 def _unknown_size(reader: Reader, spec: Spec, name: str, node: Node, field: str) -> None:
     at = (*node.origin.path, field)
-    if name in spec.variables:
-        reader.report("NS309", f"`{name}` is a variable, and here it stands as a name", at, help=f"write `${name}`")
-        return
-    known = sorted(frozenset().union(*(t.names for t in spec.inputs.values())))
-    help = suggest(name, known) or "a name is a size where an input has it, or as the size of an output"
-    reader.report("NS309", f"nothing says how large `{name}` is", at, help=help)
+    with reader.called(node.origin.calls):
+        if name in spec.variables or _is_variable(name, spec.document.data, at):
+            reader.report("NS309", f"`{name}` is a variable, and here it stands as a name", at, help=f"write `${name}`")
+            return
+        known = sorted(frozenset().union(*(t.names for t in spec.inputs.values())))
+        help = suggest(name, known) or "a name is a size where an input has it, or as the size of an output"
+        reader.report("NS309", f"nothing says how large `{name}` is", at, help=help)
+
+
+def _is_variable(name: str, data: Plain, at: Path) -> bool:
+    """Whether a block or a repeat around a place has a variable of that name."""
+    for step in at:
+        if isinstance(data, dict):
+            if any(isinstance(own := data.get(key), dict) and name in own for key in ("vars", "over")):
+                return True
+            data = data.get(str(step))
+        else:
+            data = data[step] if isinstance(data, list) and isinstance(step, int) else None
+    return False
 
 
 def check_used(reader: Reader, graph: Graph) -> None:

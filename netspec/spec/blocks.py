@@ -42,7 +42,8 @@ def read_blocks(given: Plain, reader: Reader, reserved: tuple[str, ...]) -> dict
     if given is None:
         return {}
     if not isinstance(given, dict):
-        reader.report("NS204", f"`blocks` takes names with their layers, found {describe(given)}", ("blocks",))
+        message = f"`blocks` takes names with their layers, found {describe(given)}"
+        reader.report("NS204", message, ("blocks",), help="for example `blocks: {unit: {layers: [...]}}`")
         return {}
     found = {}
     for name, value in given.items():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from netspec.components.base import CatalogueSchema, Component, describe, written
+from netspec.components.base import Choice, Component, describe, written
 from netspec.diagnostics import Path, closest, suggest
 from netspec.diagnostics.suggest import LEFT_OUT
 from netspec.spec.elsewhere import elsewhere
@@ -20,6 +21,7 @@ _SCALARS = ("str", "int", "float", "bool")
 _EXPECTED = {
     "bool_type": "`true` or `false`",
     "int_type": "a whole number",
+    "int_from_float": "a whole number",
     "float_type": "a number",
     "string_type": "text",
     "tuple_type": "a list",
@@ -61,7 +63,9 @@ def faults(error: ValidationError, model: Model, value: object, title: str, *, s
         if d["type"] != "missing" or (isinstance(d["loc"][-1], int) and _is_only(d, details)):
             fault = _fault(d, model, value, title, meant.get(d["loc"], ""))
             fault = fault._replace(found=d["input"] if d["type"] not in ("missing", "extra_forbidden") else None)
-            yield fault if fault.help or fault.code != "NS204" else fault._replace(help=short)
+            if fault.code == "NS204" and not fault.help:
+                fault = fault._replace(help=short or _example(_model_at(model, d["loc"], value), d["loc"]))
+            yield fault
 
 
 def _is_only(details: ErrorDetails, others: list[ErrorDetails]) -> bool:
@@ -115,8 +119,9 @@ def _fault(details: ErrorDetails, model: Model, value: object, title: str, meant
         return Fault("NS205", f"`{name}` cannot be {describe(details['input'])}", loc, suggest(details["input"], choices))
     if kind == "value_error":
         return Fault("NS205", str(context.get("error", details["msg"])), loc)
-    help = _kind_help(kind, name, details["input"], _model_at(model, (*details["loc"], ""), value))
-    return Fault("NS204", f"expected {_expected(details)}, found {describe(details['input'])}", loc, help)
+    expected = _expected(details)
+    help = _kind_help(kind, name, details["input"], _model_at(model, (*details["loc"], ""), value), expected)
+    return Fault("NS204", f"expected {expected}, found {describe(details['input'])}", loc, help)
 
 
 def _expected(details: ErrorDetails) -> str:
@@ -127,18 +132,24 @@ def _expected(details: ErrorDetails) -> str:
     return own[1] if own else _EXPECTED.get(details["type"], "something else")
 
 
-def _kind_help(kind: str, name: str, value: object, model: Model | None) -> str:
+def _kind_help(kind: str, name: str, value: object, model: Model | None, expected: str) -> str:
     """How a value of the wrong kind is written."""
     if kind == "bool_type" and str(value).lower() in _TRUTH:
         return f"write {_TRUTH[str(value).lower()]}"
-    if kind in ("tuple_type", "list_type") and isinstance(value, (int, float, str)):
+    if kind in ("tuple_type", "list_type") and name and isinstance(value, (int, float, str)):
         return f"write `{name}: [{written(value)}]`"
-    if kind in ("string_type", "union") and isinstance(value, (int, float)):
+    if re.search(r"\btext\b", expected) and isinstance(value, (int, float)):
         return f'quote it: "{written(value)}"'
     if kind.startswith("model") and model is not None:
         names = [f"{field}: ..." for field in _names(model)]
         return f"write `{{{', '.join([*names[:3], *(['...'] if len(names) > 3 else [])])}}}`"
     return ""
+
+
+def _example(model: Model | None, loc: tuple[int | str, ...]) -> str:
+    """What a field may hold, where it says so."""
+    field = _field(model, str(loc[-1])) if loc else None
+    return f"for example `{loc[-1]}: {written(field.examples[0])}`" if field and field.examples else ""
 
 
 def _without_branches(details: list[ErrorDetails], value: object) -> list[ErrorDetails]:
@@ -217,23 +228,25 @@ def _through_choices(loc: tuple[int | str, ...], value: object) -> tuple[Path, s
 
 def _model_at(model: Model | None, loc: tuple[int | str, ...], value: object) -> Model | None:
     """The model whose field the last step of a place is."""
-    for step in loc[:-1]:
-        field = _field(model, str(step))
+    catalogue: Mapping[str, type[Component]] | None = None
+    for step, following in pairwise(loc):
         value = _inside(value, step)
-        if field is None:
-            if isinstance(step, int):
+        if catalogue is None:
+            field = _field(model, str(step))
+            if field is None:
+                if isinstance(step, int):
+                    continue
+                return None
+            catalogue = _catalogue_of(field)
+            if catalogue is None:
+                candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+                model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
                 continue
-            return None
-        catalogue = _catalogue_of(field)
-        if catalogue is not None:
-            chosen = value if isinstance(value, list) and isinstance(loc[-2], int) else None
-            value = _inside(chosen, loc[-2]) if chosen is not None else value
-            name = next(iter(value), "") if isinstance(value, Mapping) else value
-            model = catalogue.get(str(name))
-            value = _inside(value, name)
-        else:
-            candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-            model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if isinstance(value, list) or (isinstance(value, Mapping) and following in value and following not in catalogue):
+            continue  # a list of components, or one for each name
+        name = next(iter(value), "") if isinstance(value, Mapping) else value
+        model, catalogue = catalogue.get(str(name)), None
+        value = _inside(value, name)
     return model
 
 
@@ -293,7 +306,7 @@ def _catalogue_of(annotation: object) -> Mapping[str, type[Component]] | None:
     """The catalogue that a field's annotation chooses from, however deep it stands in the annotation."""
     parts = [*getattr(annotation, "metadata", ()), *getattr(annotation, "__metadata__", ())]
     for part in parts:
-        if isinstance(part, CatalogueSchema):
+        if isinstance(part, Choice):
             return part.catalogue()
     inner = [getattr(annotation, "annotation", None), *getattr(annotation, "__args__", ())]
     for each in inner:

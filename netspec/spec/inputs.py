@@ -28,7 +28,8 @@ class InputReader:
         """What `dims` says of each name."""
         given = self.data.get("dims") or {}
         if not isinstance(given, dict):
-            self.reader.report("NS204", f"`dims` takes names with what is known of them, found {describe(given)}", ("dims",))
+            message = f"`dims` takes names with what is known of them, found {describe(given)}"
+            self.reader.report("NS204", message, ("dims",), help="for example `dims: {time: {max: 512}}`")
             return {}
         found = {}
         for name, value in given.items():

@@ -36,8 +36,14 @@ class Reader:
     @contextmanager
     def calling(self, at: Path) -> Iterator[None]:
         """What is reported inside stands in a block that is used at a place; each mistake is told for its first use."""
+        with self.called((*self.calls, at)):
+            yield
+
+    @contextmanager
+    def called(self, calls: tuple[Path, ...]) -> Iterator[None]:
+        """What is reported inside stands in a block that was used by these calls, one inside the other."""
         before = self.calls
-        self.calls = (*before, at)
+        self.calls = calls
         try:
             yield
         finally:

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.augment import AUGMENTS, Augment
-from netspec.components.base import choose_component, describe, one_of
+from netspec.components.base import Choice, choose_component, describe, one_of
 from netspec.components.fields import Bool, Count, CountOrZero, Int, NotNegative, Positive, Rate, Texts
-from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Metric, Optimizer, Schedule
+from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Loss, Metric, Optimizer, Schedule
 from netspec.components.objectives.optimizers import ConstantSchedule
 from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     AnyOptimizer: TypeAlias = Optimizer
     AnySchedule: TypeAlias = Schedule
     AnyMetric: TypeAlias = Metric
+    AnyLoss: TypeAlias = Loss
 else:
     AnySource = one_of(lambda: SOURCES, "source")
     AnyTransform = one_of(lambda: TRANSFORMS, "preprocessing step")
@@ -30,6 +32,7 @@ else:
     AnyOptimizer = one_of(lambda: OPTIMIZERS, "optimizer")
     AnySchedule = one_of(lambda: SCHEDULES, "schedule")
     AnyMetric = one_of(lambda: METRICS, "metric")
+    AnyLoss = one_of(lambda: LOSSES, "loss")
 
 
 class Section(BaseModel):
@@ -140,7 +143,13 @@ def _losses(value: object) -> object:
     """One loss, or one for each output name."""
     if not isinstance(value, Mapping) or not value or _is_one_loss(value):
         return choose_component(LOSSES, "loss", value)
-    return {name: choose_component(LOSSES, "loss", loss) for name, loss in value.items()}
+    return _losses_by_output().validate_python(value)
+
+
+@cache
+def _losses_by_output() -> TypeAdapter[dict[str, AnyLoss]]:
+    """Pydantic itself walks them, so that it knows at which output an error stands."""
+    return TypeAdapter(dict[str, AnyLoss])
 
 
 def _is_one_loss(value: Mapping[object, object]) -> bool:
@@ -187,7 +196,7 @@ class Checkpoint(Section):
 class TrainSection(Section):
     """How the network is trained."""
 
-    loss: Annotated[Any, BeforeValidator(_losses), WithJsonSchema({"x-netspec": "losses"})] = Field(
+    loss: Annotated[Any, BeforeValidator(_losses), Choice(lambda: LOSSES), WithJsonSchema({"x-netspec": "losses"})] = Field(
         description="What training makes small, by output name where there are several.", examples=["cross_entropy"]
     )
     class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
