@@ -21,7 +21,11 @@ from tests.support import SHARED, SPECS, needs_shared
 
 ALL = sorted(SPECS.rglob("*.yaml"))
 TRAINED = sorted(SPECS.glob("*.yaml"))
-BRING_YOUR_OWN = {"mnist-lenet", "mnist-cnn", "image-folder-cnn", "adult-income", "banknote-mlp"}
+BRING_YOUR_OWN = {
+    *("mnist-lenet", "mnist-cnn", "image-folder-cnn", "adult-income", "banknote-mlp"),
+    *("airline-lstm", "min-temperature-gru", "italy-power-fcn", "japanese-vowels-bilstm", "spoken-digits-crnn"),
+    *("sms-spam-lstm", "review-bag", "review-cnn-lstm", "char-lstm"),
+}
 OUT_OF_THE_BOX = [path for path in TRAINED if path.stem not in BRING_YOUR_OWN]
 
 

@@ -47,8 +47,9 @@ class Fitter:
             pipe, kind = self._column_pipe(column, names, name, declared)
             columns.append(pipe)
             kinds.append(kind)
-        if len(set(kinds)) > 1 and set(kinds) & {"array", "sequence"}:
-            message = f"the columns of `{name}` are of kinds that cannot be joined: {', '.join(sorted(set(kinds)))}"
+        raw_kinds = {self.raw[column].kind for column in names}
+        if len(raw_kinds) > 1 and raw_kinds & {"array", "sequence"}:
+            message = f"the columns of `{name}` are of kinds that cannot be joined: {', '.join(sorted(raw_kinds))}"
             raise self.place.problem("NS513", message, place_of_inputs(self.place, name))
         so_far = InputPipe(tuple(columns), (), declared)
         joined = so_far.joined({column: self.raw[column].values for column in names})

@@ -229,7 +229,6 @@ class ExportSection(Section):
     inputs: Literal["raw", "prepared"] = Field(
         "raw",
         description="`raw` has the preprocessing in the graph, `prepared` the network alone.",
-        examples=[{"input": "all"}],
     )
     outputs: Literal["as_spec", "probabilities", "labels"] = Field("as_spec", description="What the graph gives.")
     layout: Literal["channels_last", "channels_first"] = Field("channels_last", description="Layout at the graph's boundary.")

@@ -11,8 +11,10 @@ import pytest
 from jsonschema import Draft7Validator
 
 from netspec.cli.schema import schema_text
+from netspec.components.base import Component
 from netspec.diagnostics.codes import CODES
 from netspec.source import read_file, read_text
+from netspec.spec.schema.examples import examples_of
 from tests.generate import Generator
 from tests.support import SPECS
 
@@ -50,11 +52,25 @@ def test_it_is_safe_for_draft_07() -> None:
             assert set(node) == {"$ref"}, f"{path}: draft 07 ignores what stands beside `$ref`"
 
 
-def test_every_field_has_words_and_a_default_or_an_example() -> None:
+def test_every_field_has_words() -> None:
     for path, node in nodes(SCHEMA):
         if len(path) >= 3 and path[-2] == "properties" and path[0] == "definitions" and "." in str(path[1]):
-            assert node.get("description"), path
-            assert "default" in node or "examples" in node or path.count("properties") > 1, path
+            if "$ref" in node:
+                node = SCHEMA["definitions"][node["$ref"].rpartition("/")[2]]
+            assert node.get("description") or path.count("properties") > 1, path
+
+
+def components(kind: type[Component]) -> Iterator[type[Component]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from components(each)
+
+
+@pytest.mark.parametrize("component", [c for c in components(Component) if c.type], ids=lambda c: c.__name__)
+def test_every_field_of_a_component_has_words_and_a_default_or_an_example(component: type[Component]) -> None:
+    for name, field in component.model_fields.items():
+        assert field.description, name
+        assert not field.is_required() or name in examples_of(component), name
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda p: p.stem)
