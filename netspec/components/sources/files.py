@@ -2,6 +2,7 @@
 
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -120,7 +121,7 @@ def _members(path: Path, endings: tuple[str, ...]) -> Iterator[Named]:
             if sum(member.size for member in members) > MOST_BYTES:
                 raise malformed(path, f"its files come to more than {MOST_BYTES >> 30} GiB")
             contents = {member.name: _content(archive, member) for member in members}
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
         raise malformed(path, f"not a readable archive ({error})") from None
     for name in sorted(contents):
         yield Named(name, lambda name=name: contents[name])  # type: ignore[misc]

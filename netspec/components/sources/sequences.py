@@ -9,6 +9,7 @@ from pydantic import Field
 from netspec.components.fields import Count
 from netspec.components.sources.base import Array, Column, Known, Locate, Reading, Source, Table, malformed
 from netspec.components.sources.files import Named, PartedFiles, name_pattern, named_files, objects
+from netspec.components.sources.ts import read_ts
 from netspec.diagnostics import Problem
 
 
@@ -83,47 +84,6 @@ class TimeSeries(PartedFiles):
         if labels:
             columns["label"] = Column("category", np.asarray(labels, dtype=object))
         return Table(columns, inputs=("series",), target="label" if labels else None)
-
-
-def read_ts(path: Path) -> tuple[list[Array], list[str]]:
-    """The series [time, dimensions] of a .ts file, and their labels. Raises Problem NS509."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise malformed(path, f"cannot be read ({error})") from None
-    labelled, series, labels, data = False, [], [], False
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        if text.startswith("@"):
-            word, *rest = text.lower().split()
-            labelled = labelled or (word == "@classlabel" and rest[:1] == ["true"])
-            data = data or word == "@data"
-            if word == "@timestamps" and rest[:1] == ["true"]:
-                raise malformed(path, "series with time stamps are not read")
-            continue
-        if not data:
-            raise malformed(path, f"line {number} stands before `@data`", "is this a .ts file?")
-        parts = text.split(":")
-        if labelled:
-            labels.append(parts.pop().strip())
-        series.append(_dimensions(path, number, parts))
-    if not series:
-        raise malformed(path, "it holds no series")
-    return series, labels
-
-
-def _dimensions(path: Path, number: int, parts: list[str]) -> Array:
-    import numpy as np
-
-    try:
-        rows = [[float("nan") if v.strip() == "?" else float(v) for v in part.split(",") if v.strip()] for part in parts]
-    except ValueError as error:
-        raise malformed(path, f"line {number}: {error}") from None
-    if not rows or not rows[0] or len({len(row) for row in rows}) > 1:
-        raise malformed(path, f"line {number}: its dimensions have different lengths, or none")
-    return np.asarray(rows, np.float32).T
 
 
 class Wav(PartedFiles):
