@@ -78,6 +78,15 @@ def predict(run: Run | str | Path, rows: Mapping[str, Sequence[Any]]) -> dict[st
     return predictor.predict(columns_of(predictor.preprocess, rows))
 
 
+def generate(run: Run | str | Path, length: int = 200, prompt: str = "", *, temperature: float = 1.0, seed: int = 0) -> str:
+    """What a language model writes after the prompt: `length` tokens as text, drawn from the seed. Raises SpecError."""
+    from netspec.inference.generate import Generator
+    from netspec.inference.run import Run
+
+    opened = run if isinstance(run, Run) else Run(run)
+    return "".join(Generator(opened).text(length, prompt, temperature=temperature, seed=seed))
+
+
 def export(run: Run | str | Path, path: str | Path, **changes: Any) -> Exported:
     """Write a run as an ONNX file, proven equal to it. `changes` replace fields of `export:`. Raises SpecError."""
     from netspec.inference.run import Run

@@ -31,7 +31,7 @@ VERBS = {
     "compile": "netspec.cli.compile",
     "train": "netspec.cli.train",
     "evaluate": "netspec.cli.evaluate",
-    "predict": "netspec.cli.evaluate",
+    "predict": "netspec.cli.predict",
     "export": "netspec.cli.export",
     "verify": "netspec.cli.export",
     "doctor": "netspec.cli.doctor",

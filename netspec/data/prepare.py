@@ -23,7 +23,7 @@ from netspec.data.split import Rows
 from netspec.data.stream import COLUMN, Stream, StreamReader, texts_of
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.ir import Graph, Program
-from netspec.graph.lengths import wrong_lengths
+from netspec.graph.lengths import broken_by_data, wrong_lengths
 from netspec.spec.load import Spec
 
 
@@ -45,7 +45,7 @@ class Part:
         """The number of examples."""
         return len(next(iter(self.inputs.values())))
 
-    def behind(self, rows: slice) -> Behind:
+    def behind(self, rows: Array) -> Behind:
         """What figures need of some rows."""
         raw = {name: column.values[rows] for name, column in self.raw.items()}
         return Behind(raw, {dim: lengths[rows] for dim, lengths in self.lengths.items()})
@@ -101,12 +101,9 @@ def _check_lengths(spec: Spec, program: Program, bound: Mapping[str, int], parts
     for part in parts.values():
         for dim, lengths in part.lengths.items():
             longest[dim] = max(longest.get(dim, 1), int(lengths.max()))
-    try:
-        program.main.bind({**bound, **longest})
-    except Problem as problem:
-        told = ", ".join(f"{length} steps of `{dim}`" for dim, length in longest.items())
-        message = f"the longest example has {told}: {problem.message}" if told else problem.message
-        raise SpecError(Diagnostic(problem.code, message, file=spec.document.file, help=problem.help)) from None
+    broken = broken_by_data(spec, program, bound, longest)
+    if broken:
+        raise SpecError(broken)
 
 
 def _prepare_stream(place: Place, graph: Graph, roots: Roots, bound: dict[str, int]) -> Dataset:
@@ -220,7 +217,8 @@ def check_input(pipe: InputPipe, array: Array, what: str) -> None:
     size = pipe.type.vocabulary
     if isinstance(size, int) and array.size and not (array.min() >= 0 and array.max() < size):
         wrong = int(array.min()) if array.min() < 0 else int(array.max())
-        raise Problem("NS514", f"{what} has the id {wrong}, but `vocabulary: {size}` has ids from 0 to {size - 1}")
+        help = f"write `vocabulary: {wrong + 1}`, or a name that the data bind" if wrong > 0 else "ids count from 0"
+        raise Problem("NS514", f"{what} has the id {wrong}, but `vocabulary: {size}` has ids from 0 to {size - 1}", help=help)
 
 
 def refuse_unusable(columns: Mapping[str, Array], preprocess: Preprocess) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.place import Place
 from netspec.graph.ir import Graph
 from netspec.spec.sections import SeriesSection
-from netspec.tensor import Formula, TensorType
+from netspec.tensor import Dim, Formula, TensorType
 
 COLUMN = "text"
 
@@ -36,11 +36,25 @@ class Stream:
 
     def shifted(self, seed: int, epoch: int) -> tuple[Array, Array]:
         """The windows of an epoch: they start at a place of its own, a pure function of seed and epoch."""
-        room = (len(self.ids) - 1) % self.window + self.window
-        count = (len(self.ids) - 1) // self.window - 1
-        offset = int(np.random.default_rng(np.random.SeedSequence([seed, epoch, 1])).integers(0, room))
-        inputs, targets = self.windows(min(offset, len(self.ids) - 1 - count * self.window))
+        count = max(1, (len(self.ids) - 1) // self.window - 1)
+        room = len(self.ids) - 1 - count * self.window
+        offset = int(np.random.default_rng(np.random.SeedSequence([seed, epoch, 1])).integers(0, max(1, room)))
+        inputs, targets = self.windows(offset)
         return inputs[:count], targets[:count]
+
+
+def in_lanes(windows: int, most: int = 8) -> Iterator[tuple[Array, bool]]:
+    """Windows of a text as it is judged: a few lanes read side by side, so that states go on from row to row.
+
+    Gives the windows of each step, and whether they follow those of the step before. What fills no lane comes last.
+    """
+    lanes = max(1, min(most, windows // 2))
+    steps = windows // lanes
+    order = np.arange(lanes * steps).reshape(lanes, steps)
+    for step in range(steps):
+        yield order[:, step], step > 0
+    if lanes * steps < windows:
+        yield np.arange(lanes * steps, windows), False
 
 
 class StreamReader:
@@ -75,11 +89,13 @@ class StreamReader:
         state = tokenize.fit(column)
         size = tokenize.size(state)
         assert size is not None
-        if isinstance(declared.vocabulary, Formula):
-            lengths.setdefault(str(declared.vocabulary), size)
+        output = next(iter(self.graph.outputs))
+        for dim in (declared.vocabulary, self.graph.output_types[output].shape[-1]):
+            if isinstance(dim, Formula):
+                lengths.setdefault(str(dim), size)
+        self._check_sizes(name, output, size, lengths)
         fitted = Fitted(tokenize, state)
         type = TensorType(declared.shape, declared.dtype, size)
-        output = next(iter(self.graph.outputs))
         names = tokenize.names(state)
         shape = (self.series.window,)
         return Preprocess(
@@ -87,10 +103,26 @@ class StreamReader:
             {output: TargetPipe(COLUMN, "category", (fitted,), shape, names)},
         )
 
+    def _check_sizes(self, name: str, output: str, size: int, lengths: Mapping[str, int]) -> None:
+        """Input and output have an id for each that the tokenizer gives. Raises SpecError NS514, NS506."""
+        dims: Mapping[str, Dim] = {**lengths}
+        known, given = self.graph.inputs[name].bound(dims).vocabulary, self.graph.output_types[output].bound(dims).shape[-1]
+        if isinstance(known, int) and known < size:
+            at = ("input", "vocabulary") if "input" in self.graph.inputs else ("inputs", name, "vocabulary")
+            message = f"the text has {size} ids, but `vocabulary: {known}` has ids from 0 to {known - 1}"
+            raise self.place.problem("NS514", message, at, "write a name such as `characters`: the text binds it")
+        if isinstance(given, int) and given < size:
+            at = ("data", "preprocess", name)
+            help = f"give the last layer {size} units, or the name that is the input's `vocabulary`"
+            raise self.place.problem("NS506", f"the text has {size} ids, but `{output}` gives {given}", at, help)
+
     def stream(self, text: str, preprocess: Preprocess) -> Stream:
-        """A part's ids."""
+        """A part's ids. Raises SpecError NS517 where they do not fill a window."""
         (pipe,) = preprocess.inputs.values()
         (ids,) = pipe.columns[0].numpy(np.asarray([text], dtype=object))
+        if len(ids) <= self.series.window:
+            message = f"a part of the text has {len(ids)} ids, and a window of {self.series.window} needs one more than it has"
+            raise self.place.problem("NS517", message, ("data", "series", "window"), "make the window shorter")
         return Stream(np.asarray(ids, np.int32), self.series.window)
 
 

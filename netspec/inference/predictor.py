@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 
 from netspec.components.sources.base import Column
-from netspec.components.sources.files import PartedFiles
+from netspec.components.sources.files import PartedFiles, objects
 from netspec.components.sources.images import Images
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Part, Roots
 from netspec.data.prepare import prepare_part, refuse_unusable
+from netspec.data.scores import Rows as Behind
 from netspec.data.scores import Scorer
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program
 from netspec.graph.objective import losses_by_output
 from netspec.graph.outputs import OutputPlan
 from netspec.spec import Spec
+from netspec.tensor import TensorType, names_in
 
 Array = np.ndarray[Any, Any]
 BATCH = 1024
@@ -63,18 +65,40 @@ class Predictor(ABC):
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         """Readable outputs, probabilities or numbers in original units, of some raw rows."""
 
-    def outputs(self, raw: Mapping[str, Column], rows: int) -> Iterator[dict[str, Array]]:
-        """Readable outputs of all rows, batch by batch."""
-        for start in range(0, rows, self.rows_at_once):
-            chosen = np.arange(start, min(start + self.rows_at_once, rows))
-            yield self.batch({name: column.take(chosen) for name, column in raw.items()})
+    def judged(self, part: Part) -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Which rows of a part, and their readable outputs, batch by batch."""
+        for chosen in self._batches(part.rows):
+            yield chosen, self.batch({name: column.take(chosen) for name, column in part.raw.items()})
 
     def predict(self, raw: Mapping[str, Column]) -> dict[str, Array]:
-        """Readable outputs of all rows. Raises SpecError NS503 for values that no step fills."""
-        rows = next(iter(raw.values())).rows
+        """Readable outputs [rows, ...] of all rows; where every step of unequal sequences has one, a list of arrays.
+
+        Raises SpecError NS503 for values that no step fills.
+        """
         refuse_unusable({name: column.values for name, column in raw.items()}, self.preprocess)
-        batches = list(self.outputs(raw, rows))
-        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        found: dict[str, list[Array]] = {}
+        for chosen in self._batches(next(iter(raw.values())).rows):
+            rows = {name: column.take(chosen) for name, column in raw.items()}
+            for name, values in self.batch(rows).items():
+                found.setdefault(name, []).extend(self._without_padding(name, values, rows))
+        return {name: objects(rows) if name in self._ragged else np.stack(rows) for name, rows in found.items()}
+
+    def _batches(self, rows: int) -> Iterator[Array]:
+        for start in range(0, rows, self.rows_at_once):
+            yield np.arange(start, min(start + self.rows_at_once, rows))
+
+    @property
+    def _ragged(self) -> dict[str, TensorType]:
+        """The outputs that have one value for each step of a row, whose rows are not of one length."""
+        types = self.program.main.output_types
+        return {name: type for name, type in types.items() if type.shape and names_in(type.shape[0]) & self.preprocess.ragged}
+
+    def _without_padding(self, name: str, values: Array, rows: Mapping[str, Column]) -> Iterable[Array]:
+        if name not in self._ragged:
+            return values
+        _, lengths = self.preprocess.prepare({key: column.values for key, column in rows.items()})
+        counting = Behind({}, lengths).counting(self._ragged[name], values.shape)
+        return values if counting is None else [value[steps] for value, steps in zip(values, counting, strict=True)]
 
     def part(self, name: str, data: Path | None = None) -> Part:
         """A part of the spec's own data, or with `data` all rows of that file."""
@@ -91,13 +115,11 @@ class Predictor(ABC):
         name, pipe = next(iter(self.preprocess.targets.items()), (None, None))
         if name is None or pipe is None:
             raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
-        confusion, start = _Confusion(pipe.classes, self.plans[name].cut), 0
-        for outputs in self.outputs(rows.raw, rows.rows):
-            size = len(next(iter(outputs.values())))
-            targets = {key: y[start : start + size] for key, y in rows.targets.items()}
-            scorer.update(outputs, targets, rows.behind(slice(start, start + size)))
+        confusion = _Confusion(pipe.classes, self.plans[name].cut)
+        for chosen, outputs in self.judged(rows):
+            targets = {key: y[chosen] for key, y in rows.targets.items()}
+            scorer.update(outputs, targets, rows.behind(chosen))
             confusion.update(outputs[name], targets[name])
-            start += size
         return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, pipe.classes)
 
 

@@ -1,36 +1,36 @@
-"""Raw rows from a caller or a file, as the columns that a run was trained on."""
+"""Raw rows from a caller, as the columns that a run was trained on."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from netspec.components.sources.base import Column
+from netspec.components.sources.files import objects
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
-from netspec.diagnostics import Diagnostic, SpecError, suggest
+from netspec.diagnostics import Diagnostic, SpecError
 
-Rows: TypeAlias = Mapping[str, "Sequence[Any] | np.ndarray[Any, Any]"]
-"""Values by column name, one a row."""
+Array: TypeAlias = np.ndarray[Any, Any]
+Rows: TypeAlias = Mapping[str, "Sequence[Any] | Array"]
+"""Values by column name, one a row; of a sequence, an array [time, ...] or a list a row."""
 
 
 def columns_of(preprocess: Preprocess, rows: Rows) -> dict[str, Column]:
-    """Columns by name, each in the kind that training saw. Raises SpecError NS502, NS507."""
+    """Columns by name, each in the kind that training saw. Raises SpecError NS502, NS504, NS507."""
     found = {}
     for pipe in preprocess.inputs.values():
         for column in pipe.columns:
             if column.name not in rows:
-                help = suggest(column.name, rows, list_up_to=30)
-                raise SpecError(Diagnostic("NS502", f"the rows have no column `{column.name}`", help=(help,) if help else ()))
+                help = f"they have {', '.join(f'`{name}`' for name in list(rows)[:30]) or 'none'}"
+                raise SpecError(Diagnostic("NS502", f"the rows have no column `{column.name}`", help=(help,)))
+            if len(rows[column.name]) == 0:
+                raise SpecError(Diagnostic("NS504", "there are no rows to answer"))
             found[column.name] = _column(column, rows[column.name], pipe)
     if len({column.rows for column in found.values()}) > 1:
         raise SpecError(Diagnostic("NS507", "the columns have different lengths"))
-    if next(iter(found.values())).rows == 0:
-        raise SpecError(Diagnostic("NS504", "there are no rows to answer"))
     return found
 
 
@@ -39,57 +39,45 @@ def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
         return Column("category", np.asarray(["" if v is None else str(v) for v in values], dtype=object))
     try:
         if column.kind == "number":
-            array = np.asarray([np.nan if v is None or v == "" else v for v in values], np.float64)
-        else:
-            array = np.asarray(values, np.float32)
+            return Column("number", np.asarray([np.nan if v is None or v == "" else v for v in values], np.float64))
+        if column.kind == "sequence":
+            return _sequences(column, [np.asarray(_listed(value), np.float32) for value in values], pipe)
+        array = np.asarray([_listed(value) for value in values] if isinstance(values[0], str) else values, np.float32)
     except (ValueError, TypeError):
-        raise SpecError(Diagnostic("NS507", f"the column `{column.name}` holds values that are not numbers")) from None
-    if column.kind == "array" and array[0].size != np.prod([int(s) for s in pipe.type.shape if isinstance(s, int)]):
-        raise SpecError(
-            Diagnostic("NS507", f"a row of `{column.name}` is {list(array.shape[1:])}, but the input is {pipe.type}")
-        )
-    return Column(column.kind, array)
+        what = "numbers" if column.kind == "number" else "arrays of numbers, all of one shape"
+        raise SpecError(Diagnostic("NS507", f"the column `{column.name}` holds values that are not {what}")) from None
+    wanted = row_shape(column, pipe)
+    if wanted is not None and array[0].size != np.prod(wanted):
+        message = f"a row of `{column.name}` is {list(array.shape[1:])}, but training saw {list(wanted)}"
+        raise SpecError(Diagnostic("NS507", message))
+    return Column(column.kind, array if wanted is None else array.reshape(len(array), *wanted))
 
 
-def read_rows(path: Path, preprocess: Preprocess) -> dict[str, Column]:
-    """Rows of a .csv, .jsonl, .json, .npz or image file. Raises SpecError NS001, NS509, NS502."""
-    try:
-        return columns_of(preprocess, _raw_rows(path, preprocess))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(Diagnostic("NS509", f"cannot read rows from `{path}`: {reason}", exit_code=2)) from None
+def _listed(value: Any) -> Any:
+    """A cell of a table may hold a list, as JSON."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
-def _raw_rows(path: Path, preprocess: Preprocess) -> Rows:
-    ending = path.suffix.lower()
-    if ending == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    if ending in (".jsonl", ".json"):
-        text = path.read_text()
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()] if ending == ".jsonl" else json.loads(text)
-        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("expected one object a row")
-        return {name: [row.get(name) for row in rows] for name in rows[0]}
-    if ending in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"):
-        return _image_row(path, preprocess)
-    with path.open(newline="") as stream:
-        lines = list(csv.reader(stream))
-    if not lines:
-        raise ValueError("the file is empty")
-    header, *body = lines
-    return {name: [row[index] if index < len(row) else "" for row in body if row] for index, name in enumerate(header)}
+def _sequences(column: ColumnPipe, values: list[Array], pipe: InputPipe) -> Column:
+    """Sequences [time, ...]; what stands behind the time axis is what training saw."""
+    if any(step.transform.flattens for step in column.steps):
+        return Column("sequence", objects(values))
+    behind = tuple(int(size) for size in pipe.type.shape[1:] if isinstance(size, int))
+    values = [value[:, None] if behind == (1,) and value.ndim == 1 else value for value in values]
+    for row, value in enumerate(values, start=1):
+        if value.ndim != 1 + len(behind) or value.shape[1:] != behind or len(value) == 0:
+            wanted = ", ".join(["time", *map(str, behind)])
+            message = f"row {row} of `{column.name}` is {list(value.shape)}, but a sequence here is [{wanted}]"
+            raise SpecError(Diagnostic("NS507", message))
+    return Column("sequence", objects(values))
 
 
-def _image_row(path: Path, preprocess: Preprocess) -> Rows:
-    """One image, in the size and the channels of the input."""
-    from PIL import Image
-
-    pipe = next(iter(preprocess.inputs.values()))
-    height, width, channels = (int(size) for size in pipe.type.shape if isinstance(size, int))
-    with Image.open(path) as image:
-        picture = image.convert("RGB" if channels == 3 else "L")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        array = np.asarray(picture, np.float32).reshape(1, height, width, channels)
-    return {pipe.columns[0].name: array}
+def row_shape(column: ColumnPipe, pipe: InputPipe) -> tuple[int, ...] | None:
+    """The shape of a raw row of an array column; None where a step changes it in a way that is not known."""
+    shape = [size for size in pipe.type.shape if isinstance(size, int)]
+    if len(shape) < pipe.type.rank or any(step.transform.flattens for step in (*column.steps, *pipe.steps)):
+        return None
+    lag = sum(step.transform.lag for step in column.steps)
+    if len(pipe.columns) > 1:
+        shape[-1] = 1
+    return (shape[0] + lag, *shape[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import numpy as np
 
 from netspec.compiler.network import Functional, Network
 from netspec.components.sources.base import Column
-from netspec.data import Roots
+from netspec.data import Part, Roots
 from netspec.data.scores import output_plans, readable
+from netspec.data.stream import in_lanes
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.objective import losses_by_output
 from netspec.inference.predictor import Predictor
@@ -37,6 +38,7 @@ class Run(Predictor):
         self.plans = output_plans(self.program.main, self.losses, self.preprocess)
         self.network = Functional(self.program.main)
         self._forward = jax.jit(self._outputs)
+        self._forward_on = jax.jit(self._carried)
 
     def _roots(self, root: Path | None, data_root: Path | None) -> Roots:
         """Where the data was when the run began, unless told otherwise."""
@@ -68,6 +70,24 @@ class Run(Predictor):
     ) -> dict[str, jax.Array]:
         values, _ = self.network.values(weights, inputs, lengths=lengths)
         return {name: values[port] for name, port in self.program.main.outputs.items()}
+
+    def judged(self, part: Part) -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Which rows of a part, and their readable outputs; along one long text the states go on."""
+        if part.stream is None:
+            yield from super().judged(part)
+            return
+        (windows,), carry = part.inputs.values(), None
+        for rows, goes_on in in_lanes(part.rows):
+            found, carry = self._forward_on(self.weights, windows[rows], carry if goes_on else None)
+            yield rows, {name: readable(np.asarray(value), self.plans[name], {}) for name, value in found.items()}
+
+    def _carried(
+        self, weights: dict[str, jax.Array], windows: jax.Array, carry: dict[str, Any] | None
+    ) -> tuple[dict[str, jax.Array], dict[str, Any]]:
+        after = dict(carry or {})
+        values, _ = self.network.values(weights, (windows,), carry=after)
+        outputs = {name: values[port] for name, port in self.program.main.outputs.items()}
+        return outputs, {name: state for name, state in after.items() if state is not None}
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         values = {name: column.values for name, column in raw.items()}

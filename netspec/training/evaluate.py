@@ -14,6 +14,7 @@ from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.prepare import Part
 from netspec.data.scores import Rows, Scorer, output_plans, readable
+from netspec.data.stream import in_lanes
 from netspec.graph.ir import Port
 from netspec.graph.objective import logits
 from netspec.training.batches import Batch, in_buckets, on_device
@@ -21,7 +22,6 @@ from netspec.training.steps.supervised import masked_sum
 
 Array = np.ndarray[Any, Any]
 _LEAST_BATCH = 256
-_LANES = 8
 
 
 class Evaluator:
@@ -89,19 +89,11 @@ class Evaluator:
         """One long text read in a few lanes side by side, states carried from window to window."""
         (inputs,), (targets,) = part.inputs.values(), part.targets.values()
         (name,) = part.targets
-        lanes = max(1, min(_LANES, len(inputs) // 2))
-        steps = len(inputs) // lanes
-        order = np.arange(lanes * steps).reshape(lanes, steps)
         carry: dict[str, Any] | None = None
-        for step in range(steps):
-            rows = order[:, step]
+        for rows, goes_on in in_lanes(len(inputs)):
             batch = on_device({"input": inputs[rows]}, {name: targets[rows]}, {})
-            outputs, sums, carry = self.carried(weights, batch, carry)
+            outputs, sums, carry = self.carried(weights, batch, carry if goes_on else None)
             yield outputs, sums, {name: targets[rows]}, Rows({}, {})
-        rest = np.arange(lanes * steps, len(inputs))
-        if len(rest):
-            outputs, sums = self.forward(weights, on_device({"input": inputs[rest]}, {name: targets[rest]}, {}))
-            yield outputs, sums, {name: targets[rest]}, Rows({}, {})
 
     def _carried(self, weights: Weights, batch: Batch, carry: dict[str, Any] | None) -> tuple[Any, Any, dict[str, Any]]:
         after = dict(carry or {})

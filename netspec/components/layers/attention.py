@@ -136,8 +136,14 @@ class PositionalEmbedding(WeightedLayer):
         expect_rank(self, x, 2, "a sequence [time, features]")
         steps = x.shape[0]
         if isinstance(steps, int) and steps > self.max_length:
-            raise Problem("NS403", f"the sequence has {steps} steps, more than {self.max_length}", field="max_length")
+            help = f"write `max_length: {steps}`"
+            raise Problem(
+                "NS403", f"the sequence has {steps} steps, more than {self.max_length}", field="max_length", help=help
+            )
         return x
+
+    def stepwise(self, inputs: Sequence[TensorType]) -> bool:
+        return False
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
         if self.kind == "sines":

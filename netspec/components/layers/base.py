@@ -83,6 +83,10 @@ class Layer(Component):
         """What it does with lengths, given its fields and inputs; ragged axes are always the first."""
         return self.lengths
 
+    def stepwise(self, inputs: Sequence[TensorType]) -> bool:
+        """Whether a step's output needs of other steps no more than a carried state holds."""
+        return self.length_rule(inputs) == "passes"
+
     def bound(self, lengths: Mapping[str, Dim]) -> Self:
         """The layer with named sizes replaced by their lengths."""
         named = {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), Formula)}

@@ -165,6 +165,9 @@ class Conv1d(_Conv):
             return "passes" if self.padding == "causal" else "masks"
         return "refuses"
 
+    def stepwise(self, inputs: Sequence[TensorType]) -> bool:
+        return per_axis(self, "kernel_size", 1) == (1,)
+
 
 class Conv2d(_Conv):
     """A convolution over an image: `[height, width, in]` becomes `[height', width', filters]`. ONNX: Conv.

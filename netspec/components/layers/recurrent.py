@@ -78,6 +78,9 @@ class Recurrent(WeightedLayer):
         None, description="Penalty on the input kernel: `{l1: ..., l2: ...}`.", examples=[{"l2": 1e-4}]
     )
 
+    def stepwise(self, inputs: Sequence[TensorType]) -> bool:
+        return self.return_sequences and not (self.bidirectional or self.go_backwards)
+
     def output(self, x: TensorType) -> TensorType:
         expect_float(self, x)
         expect_rank(self, x, 2, "a sequence [time, features]")

@@ -1,0 +1,118 @@
+"""Rows to be answered, read from the files that people have them in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.components.sources.base import Column
+from netspec.data.paths import Roots
+from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.inference.predictor import Predictor, with_source
+from netspec.inference.rows import Rows, columns_of, row_shape
+
+ENDINGS = ".csv with a header, .jsonl, .json, .npz, .txt (a text a line), .ts, .wav, or an image"
+_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+def read_rows(path: Path, predictor: Predictor) -> dict[str, Column]:
+    """The rows in a file; of a series, the stretch that it ends in. Raises SpecError NS001, NS502, NS507, NS509."""
+    try:
+        return columns_of(predictor.preprocess, _rows(path, predictor))
+    except Problem as problem:
+        raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help, exit_code=2)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError(Diagnostic("NS509", f"cannot read rows from `{path}`: {reason}", exit_code=2)) from None
+
+
+def _rows(path: Path, predictor: Predictor) -> Rows:
+    ending = path.suffix.lower()
+    if ending in _IMAGES:
+        return _image(path, predictor)
+    if ending == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    if ending in (".ts", ".wav"):
+        return _by_the_source(path, predictor)
+    if ending == ".txt":
+        return _lines(path, predictor)
+    return _last_window(_table(path), predictor)
+
+
+def _table(path: Path) -> dict[str, list[Any]]:
+    if path.suffix.lower() in (".jsonl", ".json"):
+        text = path.read_text(encoding="utf-8")
+        jsonl = path.suffix.lower() == ".jsonl"
+        rows = [json.loads(line) for line in text.splitlines() if line.strip()] if jsonl else json.loads(text)
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("expected one object a row")
+        return {name: [row.get(name) for row in rows] for name in rows[0]}
+    with path.open(newline="", encoding="utf-8") as stream:
+        lines = list(csv.reader(stream))
+    if not lines:
+        raise ValueError("the file is empty")
+    header, *body = lines
+    return {name: [row[index] if index < len(row) else "" for row in body if row] for index, name in enumerate(header)}
+
+
+def _last_window(table: dict[str, list[Any]], predictor: Predictor) -> Rows:
+    """Of a series, whose rows are steps, the last window as one row; any other table as it is."""
+    series = predictor.spec.data.series if predictor.spec.data else None
+    if series is None or series.target == "next":
+        return table
+    found: dict[str, Any] = {}
+    for pipe in predictor.preprocess.inputs.values():
+        for column in pipe.columns:
+            steps, shape = table.get(column.name), row_shape(column, pipe)
+            if steps is None or shape is None or isinstance(steps[0], list):
+                return table
+            if len(steps) < shape[0]:
+                help = f"a forecast needs the last {shape[0]} steps"
+                raise Problem("NS517", f"the column `{column.name}` has {len(steps)} steps", help=help)
+            found[column.name] = np.asarray([float(step) for step in steps[-shape[0] :]], np.float32)[None]
+    return found
+
+
+def _by_the_source(path: Path, predictor: Predictor) -> Rows:
+    """A file of the kind that the run was trained on."""
+    spec = with_source(predictor.spec, path)
+    assert spec.data is not None
+    source = spec.data.source
+    if f".{source.type}" != path.suffix.lower():
+        raise ValueError(f"the run was trained on `{source.type}`")
+    if hasattr(source, "name"):
+        source = source.model_copy(update={"name": None})
+    reading = source.read(Roots(path.resolve().parent, path.resolve().parent).locate)
+    (table,) = reading.parts.values()
+    return {name: column.values for name, column in table.columns.items()}
+
+
+def _lines(path: Path, predictor: Predictor) -> Rows:
+    """A text a line, for a run that reads one column of text."""
+    columns = [column for pipe in predictor.preprocess.inputs.values() for column in pipe.columns]
+    if len(columns) != 1 or not columns[0].is_text:
+        raise ValueError("a .txt file is for runs that read one column of text")
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return {columns[0].name: lines}
+
+
+def _image(path: Path, predictor: Predictor) -> Rows:
+    """One image, in the size and the channels of the input."""
+    from PIL import Image
+
+    pipe = next(iter(predictor.preprocess.inputs.values()))
+    sizes = [size for size in pipe.type.shape if isinstance(size, int)]
+    if len(sizes) != 3:
+        raise ValueError(f"the run reads no images: its input is {pipe.type}")
+    height, width, channels = sizes
+    with Image.open(path) as image:
+        picture = image.convert("RGB" if channels == 3 else "L")
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        array = np.asarray(picture, np.float32).reshape(1, height, width, channels)
+    return {pipe.columns[0].name: array}
