@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -53,10 +54,12 @@ class Fitter:
             raise self.place.problem("NS513", message, place_of_inputs(self.place, name))
         so_far = InputPipe(tuple(columns), (), declared)
         joined = so_far.joined({column: self.raw[column].values for column in names})
-        self._check_missing(columns, joined, name)
+        transforms = self._transforms(name)
+        if not (transforms and transforms[0].handles_missing):
+            self._check_missing(columns, joined, name)
         kind = kinds[0] if len(kinds) == 1 and kinds[0] != "number" else "array"
         at = ("data", "preprocess", name)
-        steps, after = self.place.at(at, lambda: fit(self._transforms(name), joined, self.train, kind, f"the input `{name}`"))
+        steps, after = self.place.at(at, lambda: fit(transforms, joined, self.train, kind, f"the input `{name}`"))
         if after == "category":
             self._refuse_text(name, names[0], declared)
         whole = replace(so_far, steps=steps)
@@ -212,8 +215,14 @@ class Fitter:
             self._check_classes(output, type, classes, loss, at)
         context = base if name.endswith(AHEAD) and pipe.steps and base in self.raw else None
         lag = sum(step.transform.lag for step in pipe.steps)
+        if lag and context is None:
+            help = f"add `{base}` to `series: {{columns: [...]}}`, or leave `difference` out"
+            message = f"the difference of `{base}` is undone from its last steps, but `{base}` does not go in"
+            raise self.place.problem("NS513", message, at, help)
         shape = self._target_shape(type, loss, column, lag, at)
         ids = wanted == "classes" and column.kind == "array" and shape == tuple(type.bound(self._dims()).shape[:-1])
+        if ids:
+            self._check_ids(output, type.bound(self._dims()).shape[-1], column, at)
         return TargetPipe(name, column.kind, pipe.steps, shape, classes, context, ids)
 
     def _dims(self) -> Mapping[str, Dim]:
@@ -234,9 +243,20 @@ class Fitter:
                 f"give the last layer {len(classes)} units, or write `classes` for its size",
             )
 
+    def _check_ids(self, output: str, classes: Dim, column: Column, at: Path) -> None:
+        """Every position holds one of the classes. Raises SpecError NS506."""
+        values: np.ndarray[Any, Any] = column.values
+        if not isinstance(classes, int):
+            return
+        wrong = values[(values != np.floor(values)) | (values < 0) | (values >= classes)]
+        if wrong.size:
+            message = f"the target holds {wrong.flat[0]:g}, but `{output}` gives classes from 0 to {classes - 1}"
+            raise self.place.problem("NS506", message, at, "give the last layer a unit for each class")
+
     def _target_shape(self, type: TensorType, loss: Loss | None, column: Column, lag: int, at: Path) -> tuple[int, ...]:
         lengths = self._dims()
         expected = type.bound(lengths).shape if loss is None else tuple(loss.target_shape(type.bound(lengths)))
+        self._check_aligned(type, column, expected, at)
         if any(not isinstance(size, int) for size in expected):
             raise self.place.problem("NS410", f"the output {type} has no length yet", at, "bind it with `--dim NAME=N`")
         shape = tuple(size for size in expected if isinstance(size, int))
@@ -246,9 +266,19 @@ class Fitter:
             return shape
         if found == int(np.prod(dense)):
             return dense
-        raise self.place.problem(
-            "NS507", f"the target has {list(column.values.shape[1:]) or 'one value'} a row, but the output is {type}", at
-        )
+        told = list(column.values.shape[1:]) or "one value"
+        help = f"the last layer has to give {told} a row, or `target` another column"
+        raise self.place.problem("NS507", f"the target has {told} a row, but the output is {type}", at, help)
+
+    def _check_aligned(self, type: TensorType, column: Column, expected: tuple[Dim, ...], at: Path) -> None:
+        """A target has as many steps as its output. Raises SpecError NS507."""
+        if column.kind == "sequence":
+            message = "the target has sequences of different lengths, and one value or one length is due for all rows"
+            raise self.place.problem("NS507", message, at, "choose another column as `target`")
+        if column.values.ndim == 1 and any(not isinstance(size, int) for size in expected):
+            message = f"the target has one value a row, but the output {type} has one for each step"
+            help = "end the sequence: leave `return_sequences: true` out, or add `- global_avg_pool`"
+            raise self.place.problem("NS507", message, at, help)
 
 
 def place_of_inputs(place: Place, name: str) -> Path:

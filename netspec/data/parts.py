@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from netspec.components.sources.base import Column, Reading, Table
+from netspec.components.sources.files import objects
 from netspec.data.place import Place
 from netspec.data.split import Rows, split_rows
 from netspec.diagnostics import Path
@@ -22,7 +23,7 @@ def divide(place: Place, reading: Reading, used: list[str], target: str | None) 
                 raise place.problem("NS502", f"the {part} part has no column `{name}`", ("data", "source"))
     tables = list(reading.parts.items())
     starts = np.cumsum([0, *(table.rows for _, table in tables)])
-    columns = {name: _joined(name, [table.columns[name] for _, table in tables]) for name in used}
+    columns = {name: _joined(place, name, [table.columns[name] for _, table in tables]) for name in used}
     rows = {part: np.arange(starts[i], starts[i + 1]) for i, (part, _) in enumerate(tables)}
     if reading.split is not None:
         for part, found in reading.split.items():
@@ -63,6 +64,8 @@ def of_kind(place: Place, name: str, column: Column, kind: str) -> Column:
     """A column as the kind that it had when it was fitted: another file may look different."""
     if column.kind == kind:
         return column
+    if kind == "sequence" and column.kind == "array":
+        return as_sequences(column)
     if kind == "category" and column.kind == "number":
         return Column("category", np.asarray([_number_text(v) for v in column.values], dtype=object))
     raise place.problem("NS507", f"the column `{name}` holds {column.kind}, but training saw {kind}", ("data", "source"))
@@ -90,10 +93,20 @@ def _bytes(column: Column) -> Iterator[bytes]:
         yield np.ascontiguousarray(column.values).tobytes()
 
 
-def _joined(name: str, columns: list[Column]) -> Column:
-    """One column of several parts; numbers in one and text in another is text in all."""
+def _joined(place: Place, name: str, columns: list[Column]) -> Column:
+    """One column of several parts. Numbers in one and text in another is text in all; arrays of other lengths are sequences.
+
+    Raises SpecError NS507 where the rows of one part are of another shape.
+    """
     if len(columns) == 1:
         return columns[0]
+    inner = {_inner(column) for column in columns if column.rows}
+    if len(inner) > 1:
+        told = " and ".join(str(list(shape)) for shape in sorted(inner))
+        help = "every part needs the same kind of rows, each step of them with as many values"
+        raise place.problem("NS507", f"the parts of `{name}` have rows of different shapes: {told}", ("data", "source"), help)
+    if len({column.values.shape[1:] for column in columns}) > 1:
+        columns = [as_sequences(column) for column in columns]
     kinds = {column.kind for column in columns}
     if kinds == {"number", "category"}:
         columns = [
@@ -101,6 +114,16 @@ def _joined(name: str, columns: list[Column]) -> Column:
             for c in columns
         ]
     return Column(columns[0].kind, np.concatenate([column.values for column in columns]))
+
+
+def _inner(column: Column) -> tuple[int, ...]:
+    """The shape of a row, or of one step of a sequence."""
+    return column.values[0].shape[1:] if column.kind in ("array", "sequence") else ()
+
+
+def as_sequences(column: Column) -> Column:
+    """Rows of one length as sequences, whose lengths may differ."""
+    return column if column.kind == "sequence" else Column("sequence", objects(list(column.values)))
 
 
 def _number_text(value: float) -> str:

@@ -40,7 +40,9 @@ class Windowing:
             if name not in table.columns:
                 raise self.place.missing_column(name, table, at)
             if table.columns[name].kind != "number":
-                raise self.place.problem("NS513", f"the column `{name}` holds text, and a series is numbers", at)
+                raise self.place.problem(
+                    "NS513", f"the column `{name}` holds text, and a series is numbers", at, "choose others"
+                )
         if not chosen:
             raise self.place.problem("NS502", "the data has no column of numbers", ("data", "series"))
         return chosen

@@ -16,6 +16,7 @@ from netspec.graph.figures import figures, fits
 from netspec.graph.ir import Graph, Node, Program
 from netspec.graph.lints import lint
 from netspec.graph.objective import losses_by_output
+from netspec.graph.sequences import check_sequences
 from netspec.graph.way import way_to
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
@@ -32,6 +33,7 @@ def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
     checker.objectives()
     checker.data()
     checker.promises()
+    check_sequences(checker.reader, spec, program.main)
     lint(checker.reader, spec, program.main)
     return tuple(checker.reader.diagnostics)
 

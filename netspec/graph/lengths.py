@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from netspec.diagnostics import Diagnostic, Label, Problem, placed
-from netspec.graph.ir import Graph, Program
+from netspec.graph.ir import Graph, Node, Program
 from netspec.spec.load import Spec
 from netspec.spec.reader import dotted
 
@@ -17,30 +17,51 @@ def wrong_lengths(spec: Spec, lengths: Mapping[str, int]) -> list[Diagnostic]:
     for name, dim in spec.dims.items():
         due = dim.refuses(lengths[name]) if name in lengths else ""
         if due:
-            problem = Problem("NS412", f"`{name}` is {lengths[name]}, but `dims` says {due}")
+            help = "change `dims`, or the lengths: `pad_sequence` cuts what is too long"
+            problem = Problem("NS412", f"`{name}` is {lengths[name]}, but `dims` says {due}", help=help)
             at = ("dims", name)
             found.append(placed(problem, file=spec.document.file, span=spec.document.span(at), path=dotted(at)))
     return found
 
 
-def at_the_shortest(spec: Spec, program: Program) -> list[Diagnostic]:
-    """What breaks at the least lengths that `dims` promises: a window that is longer, say."""
+def at_the_limits(spec: Spec, program: Program) -> list[Diagnostic]:
+    """What breaks at the least or the greatest lengths that `dims` promises: a window that is longer, say."""
     least = {name: dim.least for name, dim in spec.dims.items() if dim.least is not None}
-    if not least:
-        return []
+    most = {name: dim.most for name, dim in spec.dims.items() if dim.most is not None}
+    return _broken_at(spec, program, least, "raise `min`") or _broken_at(spec, program, most, "lower `max`")
+
+
+def _broken_at(spec: Spec, program: Program, lengths: Mapping[str, int], way_out: str) -> list[Diagnostic]:
     try:
-        program.bind(least)
+        program.bind(lengths)
     except Problem as problem:
-        told = ", ".join(f"`{name}` is {length}" for name, length in least.items())
-        at = ("dims", next(iter(least)))
-        worse = Problem(problem.code, f"where {told}: {problem.message}", help=(*problem.help, "or raise `min`"))
+        told = ", ".join(f"`{name}` is {length}" for name, length in lengths.items())
+        at = ("dims", next(iter(lengths)))
+        help = (*problem.help, f"or {way_out}") if problem.help else (way_out,)
+        worse = Problem(problem.code, f"where {told}: {problem.message}", help=help)
         found = placed(worse, file=spec.document.file, span=spec.document.span(at), path=dotted(at))
-        return [replace(found, labels=tuple(_broken_by(spec, program, least)))]
+        spans = [spec.document.span(node.origin.path, key=True) for node in _breaking(program, lengths)]
+        return [replace(found, labels=tuple(Label(span, "this layer") for span in spans if span))]
     return []
 
 
-def _broken_by(spec: Spec, program: Program, lengths: Mapping[str, int]) -> Iterator[Label]:
-    """The line of the layer that cannot have those lengths."""
+def broken_by_data(spec: Spec, program: Program, lengths: Mapping[str, int], longest: Mapping[str, int]) -> list[Diagnostic]:
+    """What breaks at the lengths of the longest examples, at the layer that cannot have them."""
+    try:
+        program.bind({**lengths, **longest})
+    except Problem as problem:
+        told = ", ".join(f"{length} steps of `{dim}`" for dim, length in longest.items())
+        message = f"the longest example has {told}: {problem.message}" if told else problem.message
+        at = next((node.origin.path for node in _breaking(program, {**lengths, **longest})), ("model",))
+        worse = Problem(
+            problem.code, message, help=(*problem.help, *(("or cut the sequences: `pad_sequence`",) if told else ()))
+        )
+        return [placed(worse, file=spec.document.file, span=spec.document.span(at, key=True), path=dotted(at))]
+    return []
+
+
+def _breaking(program: Program, lengths: Mapping[str, int]) -> Iterator[Node]:
+    """The first layer of each graph that cannot have those lengths."""
     for graph in program.graphs.values():
         sound, broken = 0, len(graph.nodes) + 1
         while broken - sound > 1:
@@ -49,9 +70,8 @@ def _broken_by(spec: Spec, program: Program, lengths: Mapping[str, int]) -> Iter
                 sound = middle
             else:
                 broken = middle
-        span = spec.document.span(graph.nodes[sound].origin.path, key=True) if sound < len(graph.nodes) else None
-        if span:
-            yield Label(span, "this layer")
+        if sound < len(graph.nodes):
+            yield graph.nodes[sound]
 
 
 def _stands(graph: Graph, lengths: Mapping[str, int]) -> bool:

@@ -9,7 +9,7 @@ from netspec.diagnostics import Diagnostic, Problem, Severity, SpecError, in_ord
 from netspec.diagnostics.ignore import without_ignored
 from netspec.graph import Program, build
 from netspec.graph.checks import check
-from netspec.graph.lengths import at_the_shortest, wrong_lengths
+from netspec.graph.lengths import at_the_limits, wrong_lengths
 from netspec.source import Document, Plain
 from netspec.spec import Spec, read_spec
 
@@ -39,7 +39,7 @@ def checked(
     found = (*found, *shaped)
     if program is not None and not any(d.severity is Severity.error for d in found):
         try:
-            found = (*found, *wrong_lengths(spec, lengths or {}), *at_the_shortest(spec, program))
+            found = (*found, *wrong_lengths(spec, lengths or {}), *at_the_limits(spec, program))
             program = program.bind(lengths or {})
             found = (*found, *check(spec, program))
         except Problem as problem:

@@ -344,6 +344,11 @@ class DimSection(Section):
         """The shortest length that is allowed, where that is said."""
         return None if self.min is None else -(-self.min // self.multiple_of) * self.multiple_of
 
+    @property
+    def most(self) -> int | None:
+        """The longest length that is allowed, where that is said."""
+        return None if self.max is None else self.max // self.multiple_of * self.multiple_of
+
 
 SECTIONS: dict[str, type[Section]] = {
     "data": DataSection,

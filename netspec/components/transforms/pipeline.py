@@ -301,8 +301,9 @@ def fit(transforms: Sequence[Transform], values: Array, train: Array, kind: Kind
     current = values[train]
     for transform in transforms:
         if kind not in transform.accepts:
-            held = "text" if kind == "category" else "numbers"
-            raise Problem("NS513", f"`{transform.type}` does not work on {what}, which holds {held}")
+            held = "text" if kind == "category" else "sequences" if kind == "sequence" else "numbers"
+            help = f"`{transform.type}` is for {' and '.join(sorted(_TOLD[each] for each in transform.accepts))}"
+            raise Problem("NS513", f"`{transform.type}` does not work on {what}, which holds {held}", help=help)
         if not transform.handles_missing:
             refuse_missing(current, what)
         step = Fitted(transform, transform.fit(_flat(current) if transform.on_steps else current))
@@ -310,6 +311,9 @@ def fit(transforms: Sequence[Transform], values: Array, train: Array, kind: Kind
         kind = transform.gives or kind
         fitted.append(step)
     return tuple(fitted), kind
+
+
+_TOLD: Mapping[Kind, str] = {"number": "numbers", "array": "arrays", "category": "text", "sequence": "sequences"}
 
 
 def _flat(values: Array) -> Array:
