@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 from netspec.cli.output import AsJson, print_json
 
-_CORE = ("netspec-compiler", "pydantic", "PyYAML", "typer", "rich")
-_TRAIN = ("jax", "jaxlib", "flax", "optax", "numpy", "polars", "pillow", "safetensors", "scikit-learn", "tensorboardX")
-_EXPORT = ("onnx", "onnx-ir", "onnxruntime")
+_NAME = "netspec-compiler"
 
 
 def doctor(json: AsJson = False) -> None:
     """What is installed, which devices there are, and what to install."""
-    groups = {"core": _CORE, "train": _TRAIN, "export": _EXPORT}
-    found = {group: {name: _version(name) for name in names} for group, names in groups.items()}
+    found = {group: {name: _version(name) for name in names} for group, names in _wanted().items()}
     missing = [name for names in found.values() for name, installed in names.items() if installed is None]
-    devices = _devices() if not any(found["train"][name] is None for name in ("jax", "jaxlib")) else []
+    devices = _devices() if found["train"]["jax"] is not None else []
     if json:
         print_json({"python": platform.python_version(), "packages": found, "devices": devices, "missing": missing})
         return
@@ -31,6 +29,17 @@ def doctor(json: AsJson = False) -> None:
     else:
         lines += ["", "all is there"]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _wanted() -> dict[str, list[str]]:
+    """What the distribution asks for: its core, and each extra that a user installs."""
+    groups: dict[str, list[str]] = {"core": [_NAME], "train": [], "export": []}
+    for line in requires(_NAME) or ():
+        name, extra = re.match(r"[\w.-]+", line), re.search(r"extra == ['\"](\w+)", line)
+        group = extra[1] if extra else "core"
+        if name and group in groups:
+            groups[group].append(name[0])
+    return groups
 
 
 def _version(package: str) -> str | None:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from netspec.components.augment import AUGMENTS
 from netspec.components.canonical import canonical, ordered_fields
 from netspec.components.initializers import INITIALIZERS
-from netspec.components.layers import activation, conv, core, merge, norm, pool
+from netspec.components.layers import activation, attention, conv, core, merge, norm, pool, recurrent
 from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from netspec.components.sources import SOURCES
 from netspec.components.transforms import TRANSFORMS
@@ -31,6 +31,8 @@ _LAYER_FAMILIES = {
     "Pooling and resizing": pool.LAYERS,
     "Normalisation": norm.LAYERS,
     "Merging": merge.LAYERS,
+    "Recurrence": recurrent.LAYERS,
+    "Attention": attention.LAYERS,
 }
 _CATALOGUES: dict[str, tuple[str, Mapping[str, type[BaseModel]]]] = {
     "Sources": ("`data.source` is one of these.", SOURCES),
@@ -61,6 +63,15 @@ Each item of `model.layers` is a layer's name, or its name with its value; besid
 (a layer or input that stands above; `above` is the layer above). `residual: [layers]` adds its input to its
 result (`{layers: ..., shortcut: project}` where shapes differ), `parallel: {paths: {a: [...], b: [...]}, merge: concat}`
 sends one tensor down several paths.
+
+`repeat: {times: 3, layers: [...]}` stands for the layers three times over, `repeat: {over: {width: [64, 128]}, layers: [...]}`
+once for each value of `$width`. A block of `blocks:` has `vars`, perhaps `inputs`, and `layers`; it is called by its name,
+`- bottleneck: {filters: 64}`, and `remat: true` in it computes its inner values again in the backward pass instead of
+keeping them. `share: NAME` runs another layer or block again with the same weights.
+
+A size may be a name: `input: [time, 12]` takes sequences of any length, `dense: classes` takes the number from the data.
+`dims` bounds them (`dims: {time: {min: 4, max: 512, multiple_of: 8}}`). Sequences of unequal lengths are filled up in each
+batch; their lengths travel along, so that no layer, loss or metric sees the filling, in training and in the exported file.
 """
 
 
