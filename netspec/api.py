@@ -65,9 +65,18 @@ def train(
     return Run(folder.path)
 
 
-def evaluate(run: Run | str | Path, *, part: str = "test", data: str | Path | None = None) -> Evaluation:
-    """Metrics of a run, or of an .onnx file, on a part of its data or on a file. Raises SpecError."""
-    return _predictor(run).evaluate(part, Path(data) if data else None)
+def evaluate(
+    run: Run | str | Path,
+    *,
+    part: str = "test",
+    data: str | Path | None = None,
+    data_root: str | Path | None = None,
+) -> Evaluation:
+    """Metrics of a run, or of an .onnx file, on a part of its data (looked for below `data_root`) or on a file.
+
+    Raises SpecError.
+    """
+    return _predictor(run, data_root).evaluate(part, Path(data) if data else None)
 
 
 def predict(run: Run | str | Path, rows: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -100,7 +109,8 @@ def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple
     return validation.required(document, set)
 
 
-def _predictor(run: Predictor | str | Path) -> Predictor:
+def _predictor(run: Predictor | str | Path, data_root: str | Path | None = None) -> Predictor:
     from netspec.inference import Predictor, open_predictor
 
-    return run if isinstance(run, Predictor) else open_predictor(Path(run))
+    roots = {"data_root": Path(data_root)} if data_root else {}
+    return run if isinstance(run, Predictor) else open_predictor(Path(run), roots)

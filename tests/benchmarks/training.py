@@ -11,15 +11,12 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION")
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import lax
 
@@ -29,10 +26,9 @@ from netspec.graph import build
 from netspec.graph.objective import losses_by_output
 from netspec.source import read_text
 from netspec.spec import read_spec
+from netspec.training.batches import on_device
 from netspec.training.steps.supervised import Supervised, compiled_chunk, compiled_step
-
-Runner = Callable[[int], None]
-"""Runs so many steps and waits for them."""
+from tests.benchmarks.peers import Runner, data_of, keras_fit, order_of, torch_eager
 
 WORKLOADS: dict[str, dict[str, Any]] = {
     "a: MLP 784-512-256-10, batch 128": {
@@ -66,6 +62,20 @@ WORKLOADS: dict[str, dict[str, Any]] = {
         "rows": 1_280,
         "steps": 5,
     },
+    "c: LSTM over words, embedding 10k x 128, LSTM 128, length 100, batch 64": {
+        "input": {"shape": [100], "vocabulary": 10_000},
+        "model": {"layers": [{"embedding": 128}, {"lstm": 128}, {"dense": 2}]},
+        "batch": 64,
+        "rows": 1_280,
+        "steps": 20,
+    },
+    "d: GRU forecast, length 50, hidden 64, batch 64": {
+        "input": [50, 1],
+        "model": {"layers": [{"gru": 64}, {"dense": 1}]},
+        "batch": 64,
+        "rows": 6_400,
+        "steps": 100,
+    },
     "f: MLP 4-16-3, batch 16": {
         "input": [4],
         "model": {"mlp": {"hidden": [16], "output": 3}},
@@ -76,20 +86,13 @@ WORKLOADS: dict[str, dict[str, Any]] = {
 }
 
 
-def data_of(work: dict[str, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    generator = np.random.default_rng(0)
-    classes = 3 if work["input"] == [4] else 10
-    x = generator.standard_normal((work["rows"], *work["input"]), dtype=np.float32)
-    return x, generator.integers(0, classes, work["rows"]).astype(np.int32)
-
-
-def order_of(work: dict[str, Any], steps: int) -> np.ndarray[Any, Any]:
-    return np.random.default_rng(1).integers(0, work["rows"], (steps, work["batch"])).astype(np.int32)
+def loss_of(work: dict[str, Any]) -> str:
+    return "mean_squared_error" if work["model"].get("layers", [{}])[-1] == {"dense": 1} else "cross_entropy"
 
 
 def netspec(work: dict[str, Any]) -> Runner:
     """What `netspec train` runs."""
-    train = {"loss": "cross_entropy", "optimizer": {"adam": 1e-3}, "batch_size": work["batch"]}
+    train = {"loss": loss_of(work), "optimizer": {"adam": 1e-3}, "batch_size": work["batch"]}
     text = json.dumps({"netspec": 1, "name": "bench", "input": work["input"], "model": work["model"], "train": train})
     spec, _ = read_spec(read_text(text, "bench.json"), {})
     assert spec is not None
@@ -100,7 +103,7 @@ def netspec(work: dict[str, Any]) -> Runner:
     objective = Supervised(network, losses_by_output(spec, program.main), spec.train, steps_per_epoch=100)
     state = objective.init(network.init(0))
     x, y = data_of(work)
-    data = (jnp.asarray(x),), {"output": jnp.asarray(y)}
+    data = on_device({"input": x}, {"output": y}, {})
     order = jnp.asarray(order_of(work, work["steps"]))
     if any(isinstance(node.op, Convolution) for node in program.main.nodes):
         one = compiled_step(objective.step)
@@ -156,51 +159,16 @@ def by_hand(work: dict[str, Any]) -> Runner:
     return scanned
 
 
-def torch_eager(work: dict[str, Any]) -> Runner | None:
-    """torch in its fast form: index batches, fused Adam, channels_last for convolutions."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        return None
-    from torch import nn
-
-    torch.manual_seed(0)
-    if "mlp" in work["model"]:
-        sizes = [*work["input"], *work["model"]["mlp"]["hidden"], work["model"]["mlp"]["output"]]
-        layers: list[Any] = []
-        for a, b in pairwise(sizes):
-            layers += [nn.Linear(a, b), nn.ReLU()]
-        model = nn.Sequential(*layers[:-1])
-    else:
-        blocks: list[Any] = []
-        for a, b, pool in ((1, 32, False), (32, 64, True), (64, 128, True)):
-            blocks += [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
-        model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(6272, 256), nn.ReLU(), nn.Linear(256, 10))
-        model = model.to(memory_format=torch.channels_last)
-    x, y = (torch.from_numpy(array) for array in data_of(work))
-    if x.ndim == 4:
-        x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-    y = y.long()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    order = torch.from_numpy(order_of(work, work["steps"])).long()
-    loss_of = nn.CrossEntropyLoss()
-
-    def loop(steps: int) -> None:
-        for index in range(steps):
-            rows = order[index]
-            optimizer.zero_grad(set_to_none=True)
-            loss_of(model(x[rows]), y[rows]).backward()
-            optimizer.step()
-
-    return loop
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", default="", help="letters of the workloads, such as `cd`")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     for name, work in WORKLOADS.items():
-        made = {"netspec": netspec(work), "torch": torch_eager(work)}
+        if arguments.only and name[0] not in arguments.only:
+            continue
+        made: dict[str, Runner | None] = {"netspec": netspec(work), "torch": torch_eager(work), "keras": keras_fit(work)}
         if "mlp" in work["model"]:
             made["jax by hand"] = by_hand(work)
         runners = {who: runner for who, runner in made.items() if runner is not None}
