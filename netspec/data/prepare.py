@@ -12,13 +12,14 @@ import numpy as np
 from netspec.components.sources.base import Column, Reading
 from netspec.components.transforms.base import Array
 from netspec.components.transforms.pipeline import InputPipe, Preprocess
+from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.columns import check_keys, input_columns, target_columns
 from netspec.data.fitting import Fitter, place_of_inputs
 from netspec.data.parts import data_hash, divide, of_kind
 from netspec.data.paths import Roots
 from netspec.data.place import Place
 from netspec.data.scores import Rows as Behind
-from netspec.data.series import Windowing, split_windows
+from netspec.data.series import Windowing, held_back, split_windows
 from netspec.data.split import Rows
 from netspec.data.stream import COLUMN, Stream, StreamReader, texts_of
 from netspec.diagnostics import Diagnostic, Problem, SpecError
@@ -39,6 +40,8 @@ class Part:
     raw: Mapping[str, Column] = field(repr=False, default_factory=dict)
     lengths: Mapping[str, Array] = field(default_factory=dict)
     stream: Stream | None = field(repr=False, default=None)
+    ragged: frozenset[str] = frozenset()
+    """The inputs that are filled up along their first axis."""
 
     @property
     def rows(self) -> int:
@@ -183,6 +186,8 @@ def _read(place: Place, roots: Roots) -> Reading:
     windows = {part: windowing.windows(table) for part, table in reading.parts.items()}
     tables = {part: found.table for part, found in windows.items()}
     if "all" not in windows:
+        if place.data.split.validation and "validation" not in windows:
+            tables |= held_back(windows["train"], place.data.split)
         return Reading(tables, reading.files)
     return Reading(tables, reading.files, split_windows(windows["all"], place.data.split))
 
@@ -205,7 +210,8 @@ def _part(place: Place, part: str, preprocess: Preprocess, raw: Mapping[str, Col
         place.at(
             place_of_inputs(place, name), partial(check_input, preprocess.inputs[name], array, f"the {part} part of `{name}`")
         )
-    return Part(inputs, targets, taken, lengths)
+    ragged = frozenset(name for name, pipe in preprocess.inputs.items() if pipe.ragged is not None)
+    return Part(inputs, targets, taken, lengths, ragged=ragged)
 
 
 def check_input(pipe: InputPipe, array: Array, what: str) -> None:
@@ -214,11 +220,20 @@ def check_input(pipe: InputPipe, array: Array, what: str) -> None:
         if not np.isfinite(array).all():
             raise Problem("NS503", f"{what} has values that are not finite", help="add `impute` to its `preprocess` steps")
         return
+    if _splits_text(pipe):
+        empty = int((array[:, 0] == PADDING).sum())
+        if empty:
+            help = "leave them out of the data: there is nothing to read in them"
+            raise Problem("NS503", f"{empty} of {len(array)} texts of {what} have no words", help=help)
     size = pipe.type.vocabulary
     if isinstance(size, int) and array.size and not (array.min() >= 0 and array.max() < size):
         wrong = int(array.min()) if array.min() < 0 else int(array.max())
         help = f"write `vocabulary: {wrong + 1}`, or a name that the data bind" if wrong > 0 else "ids count from 0"
         raise Problem("NS514", f"{what} has the id {wrong}, but `vocabulary: {size}` has ids from 0 to {size - 1}", help=help)
+
+
+def _splits_text(pipe: InputPipe) -> bool:
+    return any(isinstance(step.transform, Tokenize) for step in (*pipe.columns[0].steps, *pipe.steps))
 
 
 def refuse_unusable(columns: Mapping[str, Array], preprocess: Preprocess) -> None:

@@ -103,5 +103,13 @@ def split_windows(windows: Windows, split: Split) -> dict[str, Rows]:
     return {part: rows for part, rows in inside.items() if part == "train" or sizes[part]}
 
 
+def held_back(windows: Windows, split: Split) -> dict[str, Table]:
+    """The training part's own windows with its end as the validation part, where a file for each part is given."""
+    parts = split_windows(windows, split.model_copy(update={"test": 0.0}))
+    table = windows.table
+    taken = {part: {name: column.take(rows) for name, column in table.columns.items()} for part, rows in parts.items()}
+    return {part: Table(columns, table.inputs, table.target) for part, columns in taken.items()}
+
+
 def _steps(steps: int, share: float | int) -> int:
     return round(steps * share) if isinstance(share, float) else share

@@ -106,7 +106,7 @@ class BucketFeed(Feed):
     def __init__(self, part: Part, batch: int, seed: int) -> None:
         super().__init__(part, batch, seed)
         longest = longest_of(part)
-        self.bounds = bounds(longest, max(1, _shortest_axis(part)))
+        self.bounds = bounds(longest, max(1, _padded_length(part)))
         self.bucket = np.searchsorted(self.bounds, longest)
         self.shares = [_shortened(self.data, part, bound) for bound in self.bounds]
 
@@ -137,9 +137,9 @@ def longest_of(part: Part) -> Array:
     return np.stack(list(part.lengths.values())).max(axis=0)
 
 
-def _shortest_axis(part: Part) -> int:
+def _padded_length(part: Part) -> int:
     """The padded length of the arrays: no bucket is longer."""
-    return max(x.shape[1] for x in part.inputs.values() if x.ndim > 1)
+    return max(part.inputs[name].shape[1] for name in part.ragged)
 
 
 def bounds(lengths: Array, most: int) -> list[int]:
@@ -156,12 +156,8 @@ def bounds(lengths: Array, most: int) -> list[int]:
 
 def _shortened(data: Batch, part: Part, bound: int) -> Batch:
     """The arrays without the steps that no row of a bucket has."""
-    padded = {x.shape[1] for x in part.inputs.values() if x.ndim > 1}
-
-    def cut(x: jax.Array) -> jax.Array:
-        return x[:, :bound] if x.ndim > 1 and x.shape[1] in padded and x.shape[1] > bound else x
-
-    return Batch(tuple(cut(x) for x in data.inputs), {k: cut(y) for k, y in data.targets.items()}, data.lengths)
+    cut = [x[:, :bound] if name in part.ragged else x for name, x in zip(part.inputs, data.inputs, strict=True)]
+    return Batch(tuple(cut), data.targets, data.lengths)
 
 
 def in_buckets(part: Part, batch: int) -> Sequence[tuple[Array, int | None]]:
@@ -169,7 +165,7 @@ def in_buckets(part: Part, batch: int) -> Sequence[tuple[Array, int | None]]:
     if not part.lengths:
         return [(np.arange(start, min(start + batch, part.rows)), None) for start in range(0, part.rows, batch)]
     longest = longest_of(part)
-    limits = bounds(longest, _shortest_axis(part))
+    limits = bounds(longest, _padded_length(part))
     bucket = np.searchsorted(limits, longest)
     found = []
     for index, bound in enumerate(limits):

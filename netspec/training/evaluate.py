@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -77,10 +76,10 @@ class Evaluator:
             yield from self._lanes(weights, part)
             return
         for rows, bound in in_buckets(part, self.batch):
-            cut = partial(_cut, rows=rows, bound=bound, padded=_padded(part))
-            targets = {key: cut(y) for key, y in part.targets.items()}
+            targets = {key: y[rows] for key, y in part.targets.items()}
             lengths = {dim: each[rows] for dim, each in part.lengths.items()}
-            batch = on_device({key: cut(x) for key, x in part.inputs.items()}, targets, lengths)
+            inputs = {key: x[rows, :bound] if key in part.ragged else x[rows] for key, x in part.inputs.items()}
+            batch = on_device(inputs, targets, lengths)
             outputs, sums = self.forward(weights, batch)
             raw = {key: column.values[rows] for key, column in part.raw.items()}
             yield outputs, sums, targets, Rows(raw, lengths)
@@ -100,15 +99,3 @@ class Evaluator:
         values, _ = self.network.values(weights, batch.inputs, carry=after)
         outputs, sums = self._judged(values, batch)
         return outputs, sums, {name: state for name, state in after.items() if state is not None}
-
-
-def _padded(part: Part) -> set[int]:
-    return {x.shape[1] for x in part.inputs.values() if x.ndim > 1}
-
-
-def _cut(x: Array, rows: Array, bound: int | None, padded: set[int]) -> Array:
-    """Some rows, without steps that are padding for all of them."""
-    if bound is None or x.ndim < 2 or x.shape[1] not in padded:
-        return x[rows]
-    cut: Array = x[rows, :bound]
-    return cut

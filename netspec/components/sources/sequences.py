@@ -26,7 +26,7 @@ class Text(PartedFiles):
 
     type = "text"
     encoding: Literal["utf-8", "latin-1"] = Field("utf-8", description="How the bytes are read.")
-    by: Literal["file", "line"] = Field("file", description="Whether each file, or each line of one, is an example.")
+    by: Literal["file", "line"] = Field("file", description="Whether each file, or each line that is not blank, is an example.")
 
     def table(self, files: tuple[Path, ...]) -> Table:
         import numpy as np
@@ -35,7 +35,7 @@ class Text(PartedFiles):
         labels: list[str] = []
         for named in named_files(files, (".txt",)):
             content = self._decoded(named)
-            pieces = content.splitlines() if self.by == "line" else [content]
+            pieces = [line for line in content.splitlines() if line.strip()] if self.by == "line" else [content]
             texts += pieces
             labels += [named.folder] * len(pieces)
         if not texts:
