@@ -215,7 +215,8 @@ class SequenceEmitter(OnnxEmitter):
         if lowercase:
             # The default locale is a language pack that a machine may lack.
             text = self.op("StringNormalizer", [text], case_change_action="LOWER", locale="C")
-        split, counts = self.ops("StringSplit", [text], 2, delimiter=" ")
+        # Without a delimiter ONNX Runtime splits at runs of blanks (U+0020 alone); with " " two blanks hold an empty word.
+        split, counts = self.ops("StringSplit", [text], 2, delimiter="")
         keys, values = ["", *words], [0, *range(2, len(words) + 2)]
         ids = self.op(
             "LabelEncoder",
