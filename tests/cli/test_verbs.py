@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from netspec.cli.init import templates
 from tests.support import SPECS
 
 MESSY = "netspec:   1\nname: x\ninput: [ 4 ]\nmodel:\n    layers:\n    - dense:   3   # three\n    - relu:\ntrain: {loss: cross_entropy, optimizer: {adam: 1e-3}}\n"
@@ -78,7 +79,7 @@ def test_diff_tells_which_weights_are_lost(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["digits", "iris"])
+@pytest.mark.parametrize("name", templates())
 def test_init_writes_a_spec_that_validates(name: str, tmp_path: Path) -> None:
     assert netspec("init", "--from", name, "-o", "mine.yaml", folder=tmp_path).returncode == 0
     assert netspec("validate", "--strict", "mine.yaml", folder=tmp_path).returncode == 0
@@ -140,3 +141,12 @@ def test_show_sums_up_levels(tmp_path: Path) -> None:
     assert "activations" in memory
     found = json.loads(netspec("show", spec, "--json", folder=tmp_path).stdout)
     assert found["flops"] == 2 * 4_089_184_256
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", templates())
+def test_every_template_trains_as_it_is(name: str, tmp_path: Path) -> None:
+    assert netspec("init", "--from", name, "-o", "mine.yaml", folder=tmp_path).returncode == 0
+    done = netspec("train", "mine.yaml", "--run", "run", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "proven" in done.stdout

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe
@@ -129,6 +129,16 @@ class Inline(Source):
     columns: dict[str, list[Any]] = Field(
         description="For each column its values, a number, a text or a list of numbers a row."
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _of_one_length(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        lengths = {name: len(values) for name, values in value.items()}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"`{name}` has {rows}" for name, rows in lengths.items())
+            help = "write each column with its values: `inline: {x: [1, 2], y: [0, 1]}`"
+            raise PydanticCustomError("ns205", "the columns differ in length: {told}", {"told": told, "help": help})
+        return value
 
     def known(self) -> Known:
         return Known(rows=max((len(values) for values in self.columns.values()), default=0) or None)
