@@ -1,0 +1,82 @@
+"""One example through ONNX Runtime, beside torch's own export: `python -m tests.benchmarks.inference`.
+
+The same network and weights of the same kind, batch 1, one thread; contenders take turns, medians count.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+
+from tests.benchmarks.peers import torch_model
+from tests.support import graph_of, lowered_of, weights_of
+
+ROUNDS, REPEATS = 15, 40
+WORKLOADS: dict[str, dict[str, Any]] = {
+    "LSTM 128, 100 steps of 128": {"input": [100, 128], "model": {"layers": [{"lstm": 128}, {"dense": 2}]}},
+    "GRU 64, 50 steps of 1": {"input": [50, 1], "model": {"layers": [{"gru": 64}, {"dense": 1}]}},
+}
+
+
+def opened(content: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def runner_of(content: bytes, x: np.ndarray[Any, Any]) -> Callable[[], Any]:
+    session = opened(content)
+    fed = {session.get_inputs()[0].name: x}
+    return lambda: session.run(None, fed)
+
+
+def torch_export(work: dict[str, Any]) -> bytes | None:
+    """What `torch.onnx.export` writes, batch and time dynamic."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return None
+    file = io.BytesIO()
+    example = torch.zeros(1, *work["input"])
+    axes = {"input": {0: "batch", 1: "time"}}
+    model = torch_model(work).eval()
+    torch.onnx.export(model, (example,), file, input_names=["input"], dynamic_axes=axes, dynamo=False)
+    return file.getvalue()
+
+
+def main() -> None:
+    for name, work in WORKLOADS.items():
+        graph = graph_of({"input": work["input"], "model": work["model"]})
+        contents: dict[str, bytes | None] = {
+            "netspec": ir.to_proto(lowered_of(graph, weights_of(graph)).model).SerializeToString(),
+            "torch": torch_export(work),
+        }
+        x = np.random.default_rng(0).standard_normal((1, *work["input"]), dtype=np.float32)
+        runners: dict[str, Callable[[], Any]] = {}
+        for who, content in contents.items():
+            if content is not None:
+                runners[who] = runner_of(content, x)
+        seconds: dict[str, list[float]] = {who: [] for who in runners}
+        for _ in range(ROUNDS):
+            for who, runner in runners.items():
+                runner()
+                began = time.perf_counter()
+                for _ in range(REPEATS):
+                    runner()
+                seconds[who].append((time.perf_counter() - began) / REPEATS)
+        print(name)
+        for who, times in seconds.items():
+            ratio = statistics.median(t / n for t, n in zip(times, seconds["netspec"], strict=True))
+            told = "" if who == "netspec" else f"   netspec is {ratio:.2f} times as fast"
+            print(f"  {who:<10}{statistics.median(times) * 1e6:>10,.0f} microseconds{told}")
+
+
+if __name__ == "__main__":
+    main()
