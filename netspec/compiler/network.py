@@ -208,6 +208,14 @@ class Functional:
         after = {weight_name(path): variable[...] for path, variable in state}
         return values, {name: array for name, array in after.items() if name not in self.trainable}
 
+    def onward(
+        self, weights: Mapping[str, jax.Array], inputs: tuple[jax.Array, ...], carry: dict[str, Any] | None
+    ) -> tuple[dict[Port, jax.Array], dict[str, Any]]:
+        """Every port's value at inference, and the states that the recurrent layers end in: the next piece's `carry`."""
+        after = dict(carry or {})
+        values, _ = self.values(weights, inputs, carry=after)
+        return values, {name: state for name, state in after.items() if state is not None}
+
     def module(self, weights: Mapping[str, jax.Array], *, train: bool = False) -> Network:
         """The module with these weights."""
         state = nnx.from_flat_state([(path, variable.replace(weights[weight_name(path)])) for path, variable in self._template])

@@ -76,7 +76,7 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
     plans = {}
     for name, port in graph.outputs.items():
         loss, pipe = losses.get(name), preprocess.targets.get(name)
-        classes = pipe.classes if pipe else None
+        classes = _named(pipe.classes if pipe else None, graph.type_of(port))
         final = graph.node[port.node].op.type if port.node in graph.node else ""
         if loss is not None and loss.type == "hinge":
             plans[name] = OutputPlan("margins", "sigmoid" if graph.type_of(port).shape[-1] == 1 else "softmax", classes)
@@ -88,6 +88,14 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
         else:
             plans[name] = OutputPlan("log_probabilities" if final == "log_softmax" else "probabilities", loss.link[0], classes)
     return plans
+
+
+def _named(classes: tuple[str, ...] | None, output: TensorType) -> tuple[str, ...] | None:
+    """A name for each output: those that no class of the data belongs to (NS544) have a number for theirs."""
+    size = output.shape[-1] if output.rank else 1
+    if classes is None or not isinstance(size, int):
+        return classes
+    return (*classes, *(f"unnamed_{index}" for index in range(len(classes), size)))
 
 
 def readable(value: Array, plan: OutputPlan, raw: Mapping[str, Array]) -> Array:

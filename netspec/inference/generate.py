@@ -84,11 +84,9 @@ class Generator:
         self, weights: dict[str, jax.Array], ids: jax.Array, place: jax.Array, carry: dict[str, Any] | None
     ) -> tuple[jax.Array, dict[str, Any]]:
         """Logits at one place of `ids` [1, time], and the states after the last."""
-        after = dict(carry or {})
-        values, _ = self.run.network.values(weights, (ids,), carry=after)
-        graph = self.run.program.main
-        scores = values[logits(graph, self.output, self.run.losses[self.output])]
-        return scores[0, place], {name: state for name, state in after.items() if state is not None}
+        values, after = self.run.network.onward(weights, (ids,), carry)
+        scores = values[logits(self.run.program.main, self.output, self.run.losses[self.output])]
+        return scores[0, place], after
 
 
 def _drawn(key: jax.Array, scores: jax.Array, temperature: jax.Array) -> jax.Array:

@@ -115,12 +115,13 @@ class Predictor(ABC):
         name, pipe = next(iter(self.preprocess.targets.items()), (None, None))
         if name is None or pipe is None:
             raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
-        confusion = _Confusion(pipe.classes, self.plans[name].cut)
+        plan = self.plans[name]
+        confusion = _Confusion(plan.classes, plan.cut)
         for chosen, outputs in self.judged(rows):
             targets = {key: y[chosen] for key, y in rows.targets.items()}
             scorer.update(outputs, targets, rows.behind(chosen))
             confusion.update(outputs[name], targets[name])
-        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, pipe.classes)
+        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes)
 
 
 class _Confusion:
@@ -156,15 +157,3 @@ def with_source(spec: Spec, data: Path) -> Spec:
         message = f"`{source.type}` reads no file, so `--data` cannot take its place"
         raise SpecError(Diagnostic("NS510", message, exit_code=2))
     return replace(spec, data=spec.data.model_copy(update={"source": changed}))
-
-
-def open_predictor(path: Path, roots: Mapping[str, Path | None] | None = None) -> Predictor:
-    """A run folder or an .onnx file. Raises SpecError where it is neither."""
-    from netspec.inference.onnx import OnnxModel
-    from netspec.inference.run import Run
-
-    if path.is_file():
-        return OnnxModel(path, **(roots or {}))
-    if path.is_dir():
-        return Run(path, **(roots or {}))
-    raise SpecError(Diagnostic("NS531", f"`{path}` is neither a run folder nor an .onnx file", exit_code=2))

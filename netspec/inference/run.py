@@ -84,10 +84,8 @@ class Run(Predictor):
     def _carried(
         self, weights: dict[str, jax.Array], windows: jax.Array, carry: dict[str, Any] | None
     ) -> tuple[dict[str, jax.Array], dict[str, Any]]:
-        after = dict(carry or {})
-        values, _ = self.network.values(weights, (windows,), carry=after)
-        outputs = {name: values[port] for name, port in self.program.main.outputs.items()}
-        return outputs, {name: state for name, state in after.items() if state is not None}
+        values, after = self.network.onward(weights, (windows,), carry)
+        return {name: values[port] for name, port in self.program.main.outputs.items()}, after
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         values = {name: column.values for name, column in raw.items()}

@@ -95,7 +95,5 @@ class Evaluator:
             yield outputs, sums, {name: targets[rows]}, Rows({}, {})
 
     def _carried(self, weights: Weights, batch: Batch, carry: dict[str, Any] | None) -> tuple[Any, Any, dict[str, Any]]:
-        after = dict(carry or {})
-        values, _ = self.network.values(weights, batch.inputs, carry=after)
-        outputs, sums = self._judged(values, batch)
-        return outputs, sums, {name: state for name, state in after.items() if state is not None}
+        values, after = self.network.onward(weights, batch.inputs, carry)
+        return *self._judged(values, batch), after

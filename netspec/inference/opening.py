@@ -1,0 +1,21 @@
+"""What a path on the command line is: a run folder or an exported file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.inference.predictor import Predictor
+
+
+def open_predictor(path: Path, roots: Mapping[str, Path | None] | None = None) -> Predictor:
+    """A run folder or an .onnx file. Raises SpecError where it is neither."""
+    from netspec.inference.onnx import OnnxModel
+    from netspec.inference.run import Run
+
+    if path.is_file():
+        return OnnxModel(path, **(roots or {}))
+    if path.is_dir():
+        return Run(path, **(roots or {}))
+    raise SpecError(Diagnostic("NS531", f"`{path}` is neither a run folder nor an .onnx file", exit_code=2))
