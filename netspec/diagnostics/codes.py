@@ -412,21 +412,24 @@ _ALL = (
         "NS540",
         "an activation that does not go with the loss",
         "Cross-entropies are computed from logits. A `relu`, `tanh` or `sigmoid` before them cuts off what the network can say: "
-        "ten classes behind a sigmoid never get a probability above 0.23. This is a warning.",
+        "ten classes behind a sigmoid never get a probability above 0.23. A `softmax` gives shares that add up to one, which "
+        "fits neither a regression nor classes that are each for themselves. This is a warning.",
         "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 3, output_activation: sigmoid}\n" + _TRAIN,
         _MLP + _TRAIN,
     ),
     Code(
         "NS541",
         "a learning rate far from the usual",
-        "A rate a hundred times too large diverges, one a hundred times too small learns nothing in the epochs it has. This is a warning.",
+        "A rate far too large diverges or kills units, the sooner the deeper the network; one far too small learns nothing in "
+        "the epochs it has. This is a warning.",
         _MLP + "train:\n  loss: cross_entropy\n  optimizer: {adam: 0.5}\n",
         _MLP + "train:\n  loss: cross_entropy\n  optimizer: {adam: 1.0e-3}\n",
     ),
     Code(
         "NS542",
         "inputs that nothing scales",
-        "Inputs of hundreds make the first steps huge: units die or saturate, and training is slow or stuck. This is a warning.",
+        "Inputs of tens or hundreds make the first gradients as large: units die or saturate, and training is slow or stuck. "
+        "Adaptive optimizers bear more of it than `sgd`. This is a warning.",
         _LARGE_INPUTS,
         _LARGE_INPUTS.replace("wine}", "wine}\n  preprocess: {numbers: standardize}"),
     ),
@@ -440,7 +443,8 @@ _ALL = (
     Code(
         "NS544",
         "more outputs than classes",
-        "No label ever names the outputs left over: they only learn to be silent, and a class may have been forgotten. This is a warning.",
+        "No label ever names the outputs left over: until they have learnt to be silent, the network answers classes that do "
+        "not exist. Or a class has been forgotten in the data. This is a warning.",
         "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 5}\ndata:\n  source: {sklearn: iris}\n" + _TRAIN,
         "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: classes}\ndata:\n  source: {sklearn: iris}\n" + _TRAIN,
     ),

@@ -104,8 +104,9 @@ def loss_and_activation(spec: Spec, graph: Graph) -> Iterator[Lint]:
             help = "use `cross_entropy` where one class of several is true, or `sigmoid` where each is for itself"
             yield Lint("NS540", "`softmax` before `loss: binary_cross_entropy` is squeezed a second time", at, help)
         elif loss.target == "numbers" and not loss.link and final in ("softmax", "log_softmax"):
-            help = "use `cross_entropy`, or remove the activation for a regression"
-            yield Lint("NS540", f"`{final}` before `loss: {loss.type}` learns slowly: its gradient vanishes", at, help)
+            help = "use `cross_entropy` for classes, or remove the activation for a regression"
+            shares = "shares that add up to one" if final == "softmax" else "logarithms of shares that add up to one"
+            yield Lint("NS540", f"`{final}` before `loss: {loss.type}` can only give {shares}", at, help)
 
 
 def _fits(loss: Loss, output: TensorType) -> bool:
@@ -134,7 +135,9 @@ def unscaled_inputs(spec: Spec, graph: Graph) -> Iterator[Lint]:
     if data is None or spec.train is None:
         return
     largest = data.source.known().largest
-    scaled = any(isinstance(step, _SCALES) for steps in data.preprocess.values() for step in steps)
+    targets = data.target.values() if isinstance(data.target, dict) else (data.target or "target",)
+    steps = (step for key, steps in data.preprocess.items() if key not in targets for step in steps)
+    scaled = any(isinstance(step, _SCALES) for step in steps)
     normalises = graph.nodes and graph.nodes[0].op.type in ("batch_norm", "layer_norm")
     ids = all(tensor.vocabulary is not None for tensor in graph.inputs.values())
     if largest is not None and largest > _LARGE and not scaled and not normalises and not ids:
