@@ -124,6 +124,16 @@ IN_THE_DATA: dict[str, tuple[dict[str, Any], str, str]] = {
     "a broken archive": (text({"text": "broken.tar.gz"}), "NS509", "data.source.text"),
     "a torn archive": (text({"text": "torn.tar.gz"}), "NS509", "data.source.text"),
     "an archive with a damaged middle": (text({"text": "damaged.tar.gz"}), "NS509", "data.source.text"),
+    "a text without a word among others": (text({"text": "mixed"}), "NS503", "data.source"),
+    "a difference of what does not go in": (
+        {
+            **windows(),
+            "data": {
+                **windows(csv="two.csv")["data"], "series": {"columns": ["z"], "window": 6}, "target": "y",
+                "preprocess": {"y": {"difference": 1}},
+            },
+        }, "NS513", "data.preprocess.y",
+    ),
     "texts without a word": (text({"text": "blank"}), "NS503", "data.preprocess.input"),
     "ids beyond the vocabulary": (text({"text": "texts"}, vocabulary=3), "NS514", "data.source"),
     "an id for each word, but one class": (text({"text": "texts"}, SEQUENCE), "NS507", "data"),
@@ -213,6 +223,10 @@ FILES: dict[str, str | bytes] = {
     "texts/b/two.txt": "five six",
     "blank/a/one.txt": "   ",
     "blank/b/two.txt": "",
+    "mixed/a/one.txt": "one two",
+    "mixed/a/two.txt": "  ",
+    "mixed/b/one.txt": "three",
+    "two.csv": "y,z\n" + "".join(f"{i % 5},{i % 3}\n" for i in range(40)),
     "long.txt": "abcdefghij " * 10,
     "broken.tar.gz": b"not an archive",
     "texts.csv": "message,number,label\n" + "one two,1,a\nthree,2,b\n" * 4,
