@@ -8,6 +8,7 @@ import numpy as np
 
 from netspec.components.sources.base import Column, Table
 from netspec.data.place import Place
+from netspec.data.series import AHEAD
 from netspec.diagnostics import Path, suggest
 from netspec.graph.ir import Graph
 
@@ -66,6 +67,8 @@ def target_columns(place: Place, graph: Graph, table: Table) -> dict[str, str]:
 
 def _targets_given(place: Place, graph: Graph, table: Table) -> dict[str, str]:
     target = place.data.target if place.data.target is not None else table.target
+    if place.data.series is not None and table.target is not None:  # what is due are later steps of the column that is named
+        target = dict.fromkeys(target, table.target) if isinstance(target, Mapping) else table.target
     if isinstance(target, Mapping):
         return dict(target)
     return {} if target is None else {next(iter(graph.outputs)): target}
@@ -73,7 +76,7 @@ def _targets_given(place: Place, graph: Graph, table: Table) -> dict[str, str]:
 
 def check_keys(place: Place, columns: Mapping[str, tuple[str, ...]], targets: Mapping[str, str]) -> None:
     """Every key of `preprocess` names an input, a column or a kind, and only one of them."""
-    used = {*(name for names in columns.values() for name in names), *targets.values()}
+    used = {name.removesuffix(AHEAD) for names in (*columns.values(), targets.values()) for name in names}
     known = {*columns, *used, *KINDS}
     for key in place.data.preprocess:
         at = ("data", "preprocess", key)

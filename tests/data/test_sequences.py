@@ -266,6 +266,27 @@ def test_a_validation_part_of_a_given_training_part_is_its_end(tmp_path: Path) -
     assert steps_of(dataset.parts["test"])[1].max() == 19
 
 
+@pytest.mark.parametrize("columns", [["y", "z"], ["z"]])
+def test_another_column_may_be_due(columns: list[str], tmp_path: Path) -> None:
+    (tmp_path / "series.csv").write_text(series())
+    document = windowed(3, 1, "all", 1)
+    document["input"] = [3, len(columns)]
+    document["data"] = {
+        **document["data"],
+        "series": {"columns": columns, "window": 3},
+        "target": "y",
+        "preprocess": {"y": "min_max"},
+    }
+    dataset = prepared(document, tmp_path)
+    part = dataset.train
+    assert part.inputs["input"][0, :, -1].tolist() == [0, -1, -2]
+    ((name, pipe),) = dataset.preprocess.targets.items()
+    assert part.targets[name].min() == 0
+    assert part.targets[name].max() == 1
+    raw = {key: column.values for key, column in part.raw.items()}
+    assert pipe.inverse(part.targets[name], raw).reshape(-1)[0] == 3
+
+
 CURVES: dict[str, list[Any]] = {
     "a logarithm, a difference, a scale": ["log", {"difference": 1}, "standardize"],
     "a seasonal difference": [{"difference": 4}, "min_max"],
