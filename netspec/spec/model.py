@@ -60,7 +60,7 @@ class ModelReader:
         if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
             help = f"write `outputs: [{value}]`" if isinstance(value, str) else "for example `outputs: [kind, price]`"
             self.reader.report("NS204", f"`outputs` takes a list of layer names, found {describe(value)}", at, help=help)
-            return None
+            return _meant(value)
         return tuple(str(name) for name in value)
 
     def _family(self, kind: str, value: Plain) -> tuple[Item, ...] | None:
@@ -76,3 +76,9 @@ class ModelReader:
         except Problem as problem:
             self.reader.problem(problem, at, key=True)
             return None
+
+
+def _meant(outputs: Plain) -> tuple[str, ...] | None:
+    """The layers that refused `outputs` name all the same, so that none of them is told as unused."""
+    found = list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
+    return tuple(str(name) for name in found) if all(isinstance(name, str) for name in found) and found else None
