@@ -26,8 +26,6 @@ BRING_YOUR_OWN = {
     *("airline-lstm", "min-temperature-gru", "italy-power-fcn", "japanese-vowels-bilstm", "spoken-digits-crnn"),
     *("sms-spam-lstm", "review-bag", "review-cnn-lstm", "char-lstm"),
 }
-MINUTES = {"adding-problem-rnn", "copy-task-gru"}
-"""Trained to the end by `python -m tests.benchmarks.scores` alone."""
 OUT_OF_THE_BOX = [path for path in TRAINED if path.stem not in BRING_YOUR_OWN]
 
 
@@ -51,11 +49,10 @@ def test_the_canonical_form_is_a_fixed_point(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", OUT_OF_THE_BOX, ids=lambda p: p.stem)
 def test_it_trains_and_keeps_its_promises(path: Path, tmp_path: Path) -> None:
-    short = path.stem in MINUTES
-    run = train(path, run=tmp_path / "run", set={"train.epochs": 1} if short else {})
+    run = train(path, run=tmp_path / "run")
     with (tmp_path / "log").open("w") as log:
         broken = finish(run.folder, load(path), Display(log, quiet=True), root=None, data_root=None)
-    assert broken == () or short
+    assert broken == ()
     assert (tmp_path / "run" / "model.onnx").exists()
     assert (tmp_path / "run" / "model.parity.json").exists()
     assert any((tmp_path / "run" / "tensorboard").iterdir())

@@ -27,7 +27,6 @@ LEAST = {
     "spoken-digits-crnn": ("test_accuracy", 0.95),
     "review-bag": ("test_accuracy", 0.82),
     "review-cnn-lstm": ("test_accuracy", 0.78),
-    "copy-task-gru": ("test_accuracy", 0.9),
 }
 MOST = {
     "min-temperature-gru": ("test_rmse", 2.25),
