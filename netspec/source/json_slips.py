@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from netspec.diagnostics import Span
-from netspec.source.slips import Slip
+from netspec.source.slips import CLOSING, Slip, last_open
 
-_CLOSING = {"[": "]", "{": "}"}
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?Infinity|NaN|[0-9]{1000,}', re.DOTALL)
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 _IN_A_TEXT = ("Unterminated string", "Invalid control character", "Invalid \\")
@@ -62,21 +61,10 @@ def _in_a_text(problem: str, text: str, position: int) -> Slip:
 
 def _cut_off(text: str) -> Slip:
     """The file ends, and something is still open."""
-    start = _last_open(text)
+    start = last_open(_TOKEN.finditer(text))
     if start is None:
         return _slip(text, 0, "the file is empty", 'a spec starts with `{"netspec": 1`')
-    return _slip(text, start, f"`{text[start]}` is not closed", f"write `{_CLOSING[text[start]]}` where it ends")
-
-
-def _last_open(text: str) -> int | None:
-    """The last bracket that is never closed."""
-    waiting: list[int] = []
-    for token in _TOKEN.finditer(text):
-        if token[0] in _CLOSING:
-            waiting.append(token.start())
-        elif token[0] in ("]", "}") and waiting:
-            waiting.pop()
-    return waiting[-1] if waiting else None
+    return _slip(text, start, f"`{text[start]}` is not closed", f"write `{CLOSING[text[start]]}` where it ends")
 
 
 def _word(problem: str, text: str, position: int) -> Slip | None:
@@ -99,9 +87,9 @@ def _word(problem: str, text: str, position: int) -> Slip | None:
 
 def _missing(problem: str, text: str, position: int, end: int) -> Slip:
     """A comma, a colon or a value; `end` is where the text before the place ends."""
-    start = _last_open(text[:position])
-    if text[position] in ("]", "}") and start is not None and _CLOSING[text[start]] != text[position]:
-        help = f"write `{_CLOSING[text[start]]}` for the `{text[start]}` that was opened last"
+    start = last_open(_TOKEN.finditer(text[:position]))
+    if text[position] in ("]", "}") and start is not None and CLOSING[text[start]] != text[position]:
+        help = f"write `{CLOSING[text[start]]}` for the `{text[start]}` that was opened last"
         return _slip(text, position, f"`{text[position]}` cannot close `{text[start]}`", help)
     if "',' delimiter" in problem:
         return _slip(text, end, "a `,` is missing", "write a `,` between each two values")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import yaml
 
 from netspec.diagnostics import Span
 
-_CLOSING = {"[": "]", "{": "}"}
+CLOSING = {"[": "]", "{": "}"}
 _TOKEN = re.compile(
     r"""(?<![\w'])'(?:[^']|'')*' | (?<!\w)"(?:[^"\\]|\\.)*" | (?:^|(?<=\s))\#[^\n]* | [\[\]{}]""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
@@ -184,7 +184,7 @@ def _expression(trouble: Trouble) -> Slip | None:
 def _bracket(trouble: Trouble) -> Slip:
     """A list or mapping in brackets that breaks off: it is not closed, is closed by the wrong one, or lacks a comma."""
     opening = trouble.rest()[:1]
-    closing = _CLOSING.get(opening, "")
+    closing = CLOSING.get(opening, "")
     if trouble.behind[:1] in ("]", "}"):
         wrong = trouble.behind[:1]
         help = f"write `{closing}` to close the `{opening}` of line {trouble.begin[0]}"
@@ -210,7 +210,7 @@ def _no_value(trouble: Trouble) -> Slip | None:
         return None
     sign = trouble.text(place[0])[place[1] - 1]
     span = Span(*place, place[0], place[1] + 1)
-    return Slip("NS101", f"`{sign}` is not closed", span, (f"write `{_CLOSING[sign]}` where it ends",), "opened here")
+    return Slip("NS101", f"`{sign}` is not closed", span, (f"write `{CLOSING[sign]}` where it ends",), "opened here")
 
 
 def _is_closed(text: str) -> bool:
@@ -223,17 +223,23 @@ def _is_closed(text: str) -> bool:
     return False
 
 
-def _last_open(text: str) -> tuple[int, int] | None:
-    """Line and column of the last bracket that is never closed."""
+def last_open(tokens: Iterable[re.Match[str]]) -> int | None:
+    """Where the last bracket stands that is never closed, among a text's tokens: brackets, and what may hide them."""
     waiting: list[int] = []
-    for token in _TOKEN.finditer(text):
-        if token[0] in _CLOSING:
+    for token in tokens:
+        if token[0] in CLOSING:
             waiting.append(token.start())
         elif token[0] in ("]", "}") and waiting:
             waiting.pop()
-    if not waiting:
+    return waiting[-1] if waiting else None
+
+
+def _last_open(text: str) -> tuple[int, int] | None:
+    """Line and column of the last bracket that is never closed."""
+    start = last_open(_TOKEN.finditer(text))
+    if start is None:
         return None
-    before = text[: waiting[-1]]
+    before = text[:start]
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
