@@ -85,7 +85,8 @@ class Generator:
             return self._named({"unit": {"size": self.random.randint(1, 4)}}, above)
         names = [item["name"] for item in above if isinstance(item, dict) and "name" in item]
         if names and depth == 0 and draw < 0.42:
-            return {"concat": ["above", self.random.choice(names)]}
+            merging = [name for name, layer in LAYERS.items() if issubclass(layer, Merge)]
+            return {self.random.choice(merging): ["above", self.random.choice(names)]}
         if names and depth == 0 and draw < 0.46:
             return {"share": self.random.choice(names), "from": "input"}
         return self._layer(above)

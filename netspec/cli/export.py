@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netspec.cli.environment import prepare_jax
 from netspec.cli.output import AsJson, DataRoot, Root, print_diagnostics, print_json
 from netspec.diagnostics import Diagnostic, SpecError
+
+if TYPE_CHECKING:
+    from netspec.inference.run import Run
 
 
 def export(
@@ -23,6 +26,15 @@ def export(
     outputs: Annotated[
         str | None, typer.Option("--outputs", metavar="as_spec|probabilities|labels", help="What the graph gives.")
     ] = None,
+    part: Annotated[
+        str,
+        typer.Option(
+            "--part",
+            metavar="NAME",
+            help="One side of a GAN pair (generator, discriminator) or a half of an autoencoder (encoder, decoder); "
+            "`both` writes two files.",
+        ),
+    ] = "",
     json: AsJson = False,
     root: Root = None,
     data_root: DataRoot = None,
@@ -36,11 +48,16 @@ def export(
     from netspec.report.promises import broken_size
     from netspec.report.table import size
 
-    opened = Run(run, root, data_root)
-    exported = export_run(opened, output, opset=opset, inputs=inputs, outputs=outputs)
+    written = []
+    broken: list[Diagnostic] = []
+    for name, file in _files(Run(run, root, data_root), part, output).items():
+        opened = Run(run, root, data_root, part=name)
+        exported = export_run(opened, file, opset=opset, inputs=inputs, outputs=outputs)
+        written.append(exported)
+        broken += broken_size(opened.spec, exported.file.bytes)
     if json:
-        print_json(exported.json())
-    else:
+        print_json(written[0].json() if len(written) == 1 else [each.json() for each in written])
+    for exported in [] if json else written:
         worst = max(each.max_abs for each in exported.parity.outputs.values())
         sys.stdout.write(
             f"{exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}   {exported.file.nodes} nodes\n"
@@ -48,10 +65,22 @@ def export(
         sys.stdout.write(f"proven: ONNX Runtime and Flax agree within {worst:.1e} on {exported.parity.rows} raw examples\n")
         if exported.opset_reason:
             sys.stdout.write(f"the opset was raised: {exported.opset_reason}\n")
-    broken = tuple(broken_size(opened.spec, exported.file.bytes))
     if broken:
         print_diagnostics(broken, stream=sys.stderr)
         raise typer.Exit(1)
+
+
+def _files(run: Run, part: str, output: Path) -> dict[str, Path]:
+    """The file of each part that is to be written."""
+    if part != "both":
+        return {part: output}
+    from netspec.graph.pieces import parts_of
+
+    parts = [name for name in parts_of(run.spec) if name != "network"]
+    if len(parts) != 2:
+        help = ("leave out `--part`",)
+        raise SpecError(Diagnostic("NS205", "`--part both` is for networks of two parts", help=help, exit_code=2))
+    return {name: output.with_name(f"{output.stem}-{name}.onnx") for name in parts}
 
 
 def _check(option: str, value: str | None, allowed: tuple[str, ...]) -> None:

@@ -32,6 +32,7 @@ VERBS = {
     "train": "netspec.cli.train",
     "evaluate": "netspec.cli.evaluate",
     "predict": "netspec.cli.predict",
+    "sample": "netspec.cli.sample",
     "export": "netspec.cli.export",
     "verify": "netspec.cli.export",
     "doctor": "netspec.cli.doctor",

@@ -32,9 +32,12 @@ def predict(
             "Of a series, what follows its last row is answered.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; .jsonl gives JSON lines.")
+    file: Annotated[
+        Path | None, typer.Option("--file", "-o", metavar="FILE", help="Write there; .jsonl gives JSON lines.")
     ] = None,
+    output: Annotated[
+        str, typer.Option("--output", metavar="NAME", help="Answer with this output or named layer, such as `code`.")
+    ] = "",
     format: Annotated[
         str | None, typer.Option("--format", metavar="csv|jsonl", help="csv unless the file's ending says otherwise.")
     ] = None,
@@ -54,13 +57,13 @@ def predict(
     if (rows is None) == (generate is None):
         help = ("`netspec predict RUN rows.csv`", "`netspec predict RUN --generate 200 --prompt 'Once'` for a language model")
         raise SpecError(Diagnostic("NS205", "say what to answer: a file of rows, or `--generate`", help=help, exit_code=2))
-    chosen = format or ("jsonl" if output is not None and output.suffix in (".jsonl", ".json") else "csv")
+    chosen = format or ("jsonl" if file is not None and file.suffix in (".jsonl", ".json") else "csv")
     if chosen not in ("csv", "jsonl"):
         raise SpecError(Diagnostic("NS205", f"unknown format `{chosen}`", help=("write csv or jsonl",), exit_code=2))
-    predictor = opened(model, root, data_root, device)
+    predictor = opened(model, root, data_root, device, output=output)
     if generate is not None:
         pieces = _pieces(predictor, generate, prompt, temperature, seed)
-        with _stream(output) as stream:
+        with _stream(file) as stream:
             for piece in chain([prompt], pieces, ["\n"]):
                 stream.write(piece)
                 stream.flush()  # each is seen before the next is drawn
@@ -69,7 +72,7 @@ def predict(
 
     assert rows is not None
     found = _answers(predictor, predictor.predict(read_rows(rows, predictor)))
-    with _stream(output) as stream:
+    with _stream(file) as stream:
         if chosen == "jsonl":
             stream.writelines(jsonlib.dumps(row) + "\n" for row in found)
             return
@@ -106,8 +109,14 @@ def _answers(predictor: Predictor, outputs: dict[str, Any]) -> list[dict[str, An
         plan = predictor.plans[name]
         prefix = f"{name}_" if several else ""
         for row, value in zip(found, values, strict=True):
-            row.update(_answer(prefix, value, plan))
+            row.update(_scored(name, value, plan) if plan.kind == "scores" else _answer(prefix, value, plan))
     return found
+
+
+def _scored(name: str, value: Any, plan: OutputPlan) -> dict[str, Any]:
+    """A score, and where there is a threshold what lies beyond it."""
+    score = float(value[0])
+    return {f"{name}_score": score, **({} if plan.threshold is None else {name: score >= plan.threshold})}
 
 
 def _answer(prefix: str, value: Any, plan: OutputPlan) -> dict[str, Any]:

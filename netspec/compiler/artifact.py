@@ -56,13 +56,13 @@ def compile_program(spec: Spec, program: Program, folder: Path, *, emit: Sequenc
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SpecError(Diagnostic("NS533", f"cannot write in `{folder}`: {reason}", exit_code=5)) from None
-    batch = spec.train.batch_size if spec.train else 1
+    batch = spec.training.batch_size if spec.training else 1
     return Artifact(
         tuple(files),
         f"{jax.devices()[0].platform} ({jax.devices()[0].device_kind})",
         _compiler_figures(forward, weights, graph, batch),
         _plain(graph.flops),
-        _plain(training_memory(graph, spec.train)),
+        _plain(training_memory(graph, spec.training)),
         batch,
     )
 

@@ -21,12 +21,30 @@ KINDS = {"numbers": "number", "categories": "category", "images": "array"}
 
 def input_columns(place: Place, graph: Graph, table: Table) -> dict[str, tuple[str, ...]]:
     """The columns of each input. Raises SpecError NS502 for one that is not there."""
+    found = _columns(place, graph, table)
+    if "condition" in graph.inputs:
+        found["condition"] = (_condition(place, graph, table),)
+    return found
+
+
+def _condition(place: Place, graph: Graph, table: Table) -> str:
+    """The column that fills the condition of a pair."""
+    column = next(iter(_targets_given(place, graph, table).values()), None)
+    if column is None:
+        message = "`condition` needs a class for each row, but `data` does not say which column is the target"
+        raise place.problem("NS202", message, ("data",), "add `target: COLUMN`")
+    if column not in table.columns:
+        raise place.missing_column(column, table, ("data", "target"))
+    return column
+
+
+def _columns(place: Place, graph: Graph, table: Table) -> dict[str, tuple[str, ...]]:
     given = place.data.inputs
     targets = set(_targets_given(place, graph, table).values())
     everything = tuple(name for name, column in table.columns.items() if name not in targets and not _is_identifier(column))
     if given is None:
-        name = next(iter(graph.inputs))
-        if len(graph.inputs) > 1:
+        name, *more = (name for name in graph.inputs if name != "condition")
+        if more:
             raise place.problem("NS202", "with several inputs, `data.inputs` says which columns each reads", ("data",))
         return {name: table.inputs or everything}
     found = {}
@@ -54,6 +72,10 @@ def _is_identifier(column: Column) -> bool:
 def target_columns(place: Place, graph: Graph, table: Table) -> dict[str, str]:
     """The target column of each output that has one. Raises SpecError NS502 for one that is not there."""
     found = _targets_given(place, graph, table)
+    if place.spec.gan is not None:
+        return {}  # what stands there is the condition
+    if place.spec.autoencoder is not None:
+        return _labels_of_anomalies(place, table)
     for output, column in found.items():
         at: Path = ("data", "target", output) if isinstance(place.data.target, Mapping) else ("data", "target")
         if output not in graph.outputs:
@@ -63,6 +85,20 @@ def target_columns(place: Place, graph: Graph, table: Table) -> dict[str, str]:
     if place.spec.train is not None and not found:
         raise place.problem("NS202", "`data` does not say which column is the target", ("data",), "add `target: COLUMN`")
     return found
+
+
+def _labels_of_anomalies(place: Place, table: Table) -> dict[str, str]:
+    """The column that says which rows are strange: nothing is trained on it, the scores are judged by it."""
+    assert place.spec.autoencoder is not None
+    target = place.data.target
+    if target is None or place.spec.autoencoder.anomaly is None:
+        return {}
+    column = target.get("anomaly") if isinstance(target, Mapping) else target
+    if column is None:
+        raise place.problem("NS303", "an autoencoder has no target but `anomaly`", ("data", "target"))
+    if column not in table.columns:
+        raise place.missing_column(column, table, ("data", "target"))
+    return {"anomaly": column}
 
 
 def _targets_given(place: Place, graph: Graph, table: Table) -> dict[str, str]:

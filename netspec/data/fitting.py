@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netspec.components.objectives import Loss
+from netspec.components.objectives.losses import BinaryCrossEntropy
 from netspec.components.sources.base import Column, Kind, Table
 from netspec.components.transforms.base import Array, Transform
 from netspec.components.transforms.categories import Label, OneHot
@@ -64,6 +65,23 @@ class Fitter:
             self._refuse_text(name, names[0], declared)
         whole = replace(so_far, steps=steps)
         return replace(whole, type=self._bound_type(name, declared, whole, run(steps, joined)))
+
+    def condition_pipe(self, name: str, column: str) -> InputPipe:
+        """The pipe of the class that a pair is told, as ids. Raises SpecError NS503, NS506."""
+        declared = self.graph.inputs[name]
+        values, kind = self.raw[column].values, self.raw[column].kind
+        at: Path = ("data", "preprocess", column) if column in self.preprocess else ("data", "target")
+        self.place.at(at, lambda: refuse_missing(values, f"the column `{column}`"))
+        steps = self._transforms(column)
+        pipe, _ = self._fit_column(column, kind, values, (*steps, *([] if steps else [Label()])), at)
+        classes = len(pipe.steps[-1].state.get("classes", ()))
+        size = declared.vocabulary
+        if isinstance(size, Formula):
+            size = self.lengths.setdefault(str(size), classes)
+        if isinstance(size, int) and classes > size:
+            message = f"the column `{column}` has {classes} classes, but `condition` has {size}"
+            raise self.place.problem("NS506", message, at, f"write `condition: {{classes: {classes}}}`")
+        return InputPipe((pipe,), (), TensorType((), DType.int32, size))
 
     def _column_pipe(self, column: str, names: tuple[str, ...], input: str, declared: TensorType) -> tuple[ColumnPipe, Kind]:
         transforms, at = self._steps_for(column, self.raw[column].kind, input)
@@ -195,6 +213,8 @@ class Fitter:
         """The pipe of an output's target column. Raises SpecError NS503, NS505, NS506, NS507."""
         column = self.raw[name]
         loss: Loss | None = losses_by_output(self.place.spec, self.graph).get(output)
+        if output == "anomaly" and self.place.spec.autoencoder is not None:
+            loss = BinaryCrossEntropy()  # not to be trained on: it says that two classes are told apart
         type = self.graph.output_types[output]
         base = name.removesuffix(AHEAD)
         transforms = self._transforms(base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,6 +59,15 @@ def _split(
     if len(rows) == 0:
         raise place.problem("NS504", "the data has no rows", ("data", "source"))
     return place.at(at, lambda: split_rows(len(rows), chosen, labels, groups))
+
+
+def with_class_names(table: Table) -> Table:
+    """The table with its target as the names of the classes, where the source knows them."""
+    if table.target is None or not table.names:
+        return table
+    names = np.asarray(table.names, dtype=object)
+    column = Column("category", names[table.columns[table.target].values.astype(np.int64)])
+    return replace(table, columns={**table.columns, table.target: column}, names=())
 
 
 def of_kind(place: Place, name: str, column: Column, kind: str) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -15,9 +15,10 @@ from netspec.components.transforms.pipeline import InputPipe, Preprocess
 from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.columns import check_keys, input_columns, target_columns
 from netspec.data.fitting import Fitter, place_of_inputs
-from netspec.data.parts import data_hash, divide, of_kind
+from netspec.data.parts import data_hash, divide, of_kind, with_class_names
 from netspec.data.paths import Roots
 from netspec.data.place import Place
+from netspec.data.ranges import check_range
 from netspec.data.scores import Rows as Behind
 from netspec.data.series import Windowing, held_back, split_windows
 from netspec.data.split import Rows
@@ -71,7 +72,7 @@ class Dataset:
 
 def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, int] | None = None) -> Dataset:
     """Read and prepare a spec's data. Raises SpecError (NS006, NS5xx) with the place in the spec."""
-    place, graph = Place(spec), program.main
+    place, graph = Place(spec), program.fed
     if place.data.series is not None and place.data.series.target == "next":
         return _prepare_stream(place, graph, roots, dict(lengths or {}))
     reading = _read(place, roots)
@@ -82,11 +83,13 @@ def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, in
     raw, rows = divide(place, reading, used, next(iter(targets.values()), None))
     bound = dict(lengths or {})
     fitter = Fitter(place, graph, raw, rows["train"], bound)
-    preprocess = Preprocess(
-        {name: fitter.input_pipe(name, names) for name, names in columns.items()},
-        {output: fitter.target_pipe(output, column, first) for output, column in targets.items()},
-    )
+    pipes = {}
+    for name, names in columns.items():
+        pipes[name] = fitter.condition_pipe(name, *names) if name == "condition" else fitter.input_pipe(name, names)
+    labels = {output: fitter.target_pipe(output, column, first) for output, column in targets.items()}
+    preprocess = Preprocess(pipes, labels, {"decoder": next(iter(pipes))} if spec.autoencoder is not None else {})
     parts = {part: _part(place, part, preprocess, raw, found) for part, found in rows.items()}
+    check_range(place, program, next(iter(pipes)), next(iter(parts["train"].inputs.values())))
     _check_lengths(spec, program, bound, parts)
     return Dataset(parts, preprocess, bound, data_hash(raw, rows))
 
@@ -180,6 +183,8 @@ def _stream_of(place: Place, roots: Roots, preprocess: Preprocess, part: str) ->
 def _read(place: Place, roots: Roots) -> Reading:
     """What the source gives; a series as windows."""
     reading = _read_source(place, roots)
+    if "condition" in place.spec.networks[next(reversed(place.spec.networks))].inputs:
+        reading = replace(reading, parts={part: with_class_names(table) for part, table in reading.parts.items()})
     if place.data.series is None:
         return reading
     windowing = Windowing(place, place.data.series)
@@ -206,6 +211,7 @@ def _part(place: Place, part: str, preprocess: Preprocess, raw: Mapping[str, Col
         name: place.at(("data", "target"), partial(pipe.numpy, values[pipe.column]))
         for name, pipe in preprocess.targets.items()
     }
+    targets |= {output: inputs[name] for output, name in preprocess.mirrors.items()}
     for name, array in inputs.items():
         place.at(
             place_of_inputs(place, name), partial(check_input, preprocess.inputs[name], array, f"the {part} part of `{name}`")

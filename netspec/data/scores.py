@@ -47,7 +47,8 @@ class Scorer:
         preprocess: Preprocess,
     ) -> None:
         self.graph = graph
-        self.targets = {name: pipe for name, pipe in preprocess.targets.items() if name in graph.outputs}
+        self.preprocess = preprocess
+        self.targets = [name for name in (*preprocess.targets, *preprocess.mirrors) if name in graph.outputs]
         self.several = len(graph.outputs) > 1
         chosen = metrics_by_output(graph, losses, metrics)
         self.tallies = {
@@ -57,11 +58,17 @@ class Scorer:
     def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Rows) -> None:
         """Take in a batch of readable outputs and prepared targets, with the rows that they belong to."""
         for (output, _), tally in self.tallies.items():
-            value, target = outputs[output], self.targets[output].inverse(targets[output], rows.raw)
+            value, target = outputs[output], self._true(output, targets[output], rows)
             counting = rows.counting(self.graph.output_types[output], value.shape)
             if counting is not None:
                 value, target = value[counting], target[counting]
             tally.update(value, target)
+
+    def _true(self, output: str, target: Array, rows: Rows) -> Array:
+        """A target in its own units."""
+        if output in self.preprocess.mirrors:
+            return undo(self.preprocess.undone(output), target)
+        return self.preprocess.targets[output].inverse(target, rows.raw)
 
     def results(self, part: str) -> dict[str, float]:
         """Every metric under its full name."""
@@ -80,9 +87,11 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
         final = graph.node[port.node].op.type if port.node in graph.node else ""
         if loss is not None and loss.type == "hinge":
             plans[name] = OutputPlan("margins", "sigmoid" if graph.type_of(port).shape[-1] == 1 else "softmax", classes)
-        elif loss is None or not loss.link:
-            steps = pipe.steps if pipe and classes is None else ()
-            plans[name] = OutputPlan("numbers", "", classes, steps, pipe.context if pipe else None)
+        elif final == "reconstruction_error":
+            plans[name] = OutputPlan("scores", "sigmoid", classes)
+        elif loss is None or not loss.link or name in preprocess.mirrors:
+            context = pipe.context if pipe else None
+            plans[name] = OutputPlan("numbers", "", classes, preprocess.undone(name), context)
         elif final not in loss.link:
             plans[name] = OutputPlan("logits", loss.link[0], classes)
         else:

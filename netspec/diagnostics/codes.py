@@ -36,6 +36,16 @@ _TRAIN = """train:
 _MLP = "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 3}\n"
 _TO_CLASSES = "    - flatten\n    - dense: 10\n"
 
+_PAIR_TRAIN = (
+    "train:\n  loss: wasserstein_gp\n  generator: {optimizer: {adam: 1.0e-4}}\n  discriminator: {optimizer: {adam: 1.0e-4}}\n"
+)
+
+
+def _pair(make: str, *, judge: str = "      - dense: 1\n") -> str:
+    head = "netspec: 1\nname: example\ninput: [4]\nmodel:\n  gan:\n    latent: 2\n"
+    return f"{head}    generator:\n{make}    discriminator:\n{judge}"
+
+
 _LARGE_INPUTS = (
     "netspec: 1\nname: example\ninput: [13]\nmodel:\n  mlp: {hidden: [8], output: 3}\ndata:\n  source: {sklearn: wine}\n"
     + _TRAIN
@@ -360,6 +370,30 @@ _ALL = (
         _layers("    - max_pool2d: {pool_size: 2, padding: same}\n", input="[7, 7, 3]"),
     ),
     Code("NS414", "a layer that cannot have lengths", "Sequences have lengths of their own, and the layer mixes steps that count with padding. End the sequence first, or use a layer that keeps lengths."),
+    Code(
+        "NS415",
+        "parts that do not meet",
+        "What a generator makes is what the discriminator reads and the data hold, in shape and type; a decoder makes its "
+        "network's input again. A discriminator ends in one number, and a condition is read on both sides.",
+        _pair("      - dense: 3\n"),
+        _pair("      - dense: 4\n"),
+    ),
+    Code(
+        "NS416",
+        "data outside of what can be made",
+        "A generator or decoder that ends in `tanh` makes -1 to 1, one that ends in `sigmoid` 0 to 1: what lies beyond can "
+        "never be made. Where the data fill only a part of the range this is a warning.",
+        _pair("      - dense: {units: 4, activation: tanh}\n") + "data:\n  source: {csv: rows.csv}\n  preprocess: {numbers: standardize}\n",
+        _pair("      - dense: {units: 4, activation: tanh}\n") + "data:\n  source: {csv: rows.csv}\n  preprocess: {numbers: {min_max: [-1, 1]}}\n",
+    ),
+    Code(
+        "NS417",
+        "batch norm that cannot work",
+        "A batch of one is its own mean, so nothing is left of it. And a gradient penalty is meant for each example alone, but "
+        "batch norm mixes them: the penalty then holds back the wrong thing.",
+        _pair("      - dense: 4\n", judge="      - dense: 8\n      - batch_norm\n      - dense: 1\n") + _PAIR_TRAIN,
+        _pair("      - dense: 4\n", judge="      - dense: 8\n      - layer_norm\n      - dense: 1\n") + _PAIR_TRAIN,
+    ),
     Code("NS501", "a data file is missing", "The path is looked for beside the spec and below `--data-root`."),
     Code("NS502", "a column is missing", "A column that the spec names is not in the data."),
     Code("NS503", "missing values", "A network cannot compute with a value that is not there. `impute` fills it by what the training part says."),
@@ -400,6 +434,7 @@ _ALL = (
         "netspec: 1\nname: example\ninput: [6, 3]\nmodel:\n  layers:\n    - lstm: {units: 4, activation: tanh}\n",
     ),
     Code("NS517", "a window that does not fit", "A window with what follows it is longer than the series, or than a part of it."),
+    Code("NS518", "data outside of what can be made", "After preprocessing the training part goes beyond what the last activation of the generator or decoder can give."),
     Code("NS520", "the loss is not finite", "Training diverged: the step that failed changed nothing, and the last checkpoint stands. Lower the learning rate, clip gradients, or scale the inputs."),
     Code("NS530", "every checkpoint is damaged", "The files are not what their manifest says. netspec never starts anew in silence."),
     Code("NS531", "not a run folder", "A verb that takes a run wants the folder that `netspec train` printed."),
@@ -408,6 +443,7 @@ _ALL = (
     Code("NS534", "the spec or the data changed", "A resumed run must be the run that began: same spec, same data. `--allow-change` names fields that may differ."),
     Code("NS535", "a device that is not there", "`--device gpu` never falls back to the CPU in silence."),
     Code("NS536", "a package is missing", "Training and export stand in extras, so that validating installs in seconds: `pip install 'netspec-compiler[all]'`."),
+    Code("NS537", "weights that do not fit", "`initialize` takes weights by name and shape: the layers there and here have to be the same."),
     Code(
         "NS540",
         "an activation that does not go with the loss",
@@ -448,6 +484,8 @@ _ALL = (
         "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: 5}\ndata:\n  source: {sklearn: iris}\n" + _TRAIN,
         "netspec: 1\nname: example\ninput: [4]\nmodel:\n  mlp: {hidden: [8], output: classes}\ndata:\n  source: {sklearn: iris}\n" + _TRAIN,
     ),
+    Code("NS545", "a generator that has collapsed", "What it makes is all alike, whatever it draws: it has found one example that passes. This is a warning while training."),
+    Code("NS546", "a discriminator that has won", "It tells nearly everything apart, so the generator gets no direction from it any more. This is a warning while training."),
     Code("NS601", "the exported file differs from the network", "ONNX Runtime and Flax disagree by more than float32 can explain. This is a defect of netspec."),
     Code("NS602", "no ONNX form", "What the spec asks for cannot be written with standard ONNX operators."),
     Code("NS603", "not a file of netspec's", "The file cannot be loaded, or has no metadata of netspec's."),

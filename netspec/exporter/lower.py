@@ -278,7 +278,7 @@ class _Lowering:
         """An output in the form that `export.outputs` asks for."""
         value = self._undone(value, plan, type)
         wanted = self.section.outputs
-        if wanted == "as_spec" or plan.kind == "numbers":
+        if wanted == "as_spec" or plan.kind == "numbers" or (plan.kind == "scores" and self._stays_a_score(plan)):
             return value, plan
         value = self.g.channels_last(value)
         if plan.kind == "log_probabilities":
@@ -291,6 +291,10 @@ class _Lowering:
                 raise Problem("NS602", "a network trained by `hinge` gives margins, not probabilities", help=help)
             return value, OutputPlan("probabilities", plan.link, plan.classes)
         return self._labels(value, plan), OutputPlan("labels", plan.link, plan.classes)
+
+    def _stays_a_score(self, plan: OutputPlan) -> bool:
+        """A score is no probability, and without a threshold nothing says where it turns."""
+        return self.section.outputs == "probabilities" or plan.threshold is None
 
     def _labels(self, value: EmittedValue, plan: OutputPlan) -> EmittedValue:
         """Class names as strings; positions where the classes have no names."""

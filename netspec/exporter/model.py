@@ -48,6 +48,7 @@ def describe(
     preprocess: Preprocess,
     weights: Mapping[str, np.ndarray[Any, Any]],
     lengths: Mapping[str, int],
+    part: str = "",
 ) -> None:
     """Write into the model what it is: the spec, hashes, labels, inputs and outputs, versions."""
     text = json.dumps(expanded(spec), sort_keys=True)
@@ -66,6 +67,8 @@ def describe(
         facts["labels"] = list(labels)
     properties = lowered.model.metadata_props
     properties["netspec.spec"] = text
+    if part:
+        properties["netspec.part"] = part
     properties["netspec.spec_sha256"] = hashlib.sha256(text.encode()).hexdigest()
     properties["netspec.weights_sha256"] = weights_hash(weights)
     for key, value in facts.items():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from netspec.components.layers import LAYERS, KernelLayer, Layer, Merge
+from netspec.components.layers import LAYERS, KernelLayer, Layer, Merge, WeightedLayer
 from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, closest, suggest
 from netspec.graph.ir import Graph, Node, Port, Program
 from netspec.graph.names import check_sizes, check_used
 from netspec.graph.scope import Place, Placed, Scope
 from netspec.graph.way import lost_axes, way_to, ways_to
-from netspec.spec.items import BlockItem, Item, LayerItem, Origin, ParallelItem, RepeatItem, ResidualItem, ShareItem
+from netspec.spec.items import BlockItem, Item, LayerItem, Net, Origin, ParallelItem, RepeatItem, ResidualItem, ShareItem
 from netspec.spec.layers import MAX_LAYERS, is_source
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooLarge
@@ -25,22 +25,27 @@ _SHARED = "name the layer, block, residual or parallel whose weights are meant"
 
 def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     """The program of a spec and what is wrong with it; no program where something is."""
-    builder = _Builder(spec)
-    try:
-        graph = builder.graph()
-    except TooLarge as stop:
-        builder.reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
-        graph = None
-    found = tuple(builder.reader.diagnostics)
-    if graph is None or any(d.severity is Severity.error for d in found):
+    reader = Reader(spec.document)
+    graphs: dict[str, Graph] = {}
+    for name, net in spec.networks.items():
+        try:
+            graph = _Builder(spec, net, reader).graph(name)
+        except TooLarge as stop:
+            reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
+            graph = None
+        if graph is not None:
+            graphs[name] = graph
+    found = tuple(reader.diagnostics)
+    if len(graphs) < len(spec.networks) or any(d.severity is Severity.error for d in found):
         return None, found
-    return Program({"network": graph}, "network"), found
+    return Program(graphs, next(iter(graphs)), reader=next(reversed(graphs))), found
 
 
 class _Builder:
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        self.reader = Reader(spec.document)
+    """Builds the graph of one network."""
+
+    def __init__(self, spec: Spec, net: Net, reader: Reader) -> None:
+        self.spec, self.net, self.reader = spec, net, reader
         self.types: dict[Port, TensorType] = {}
         self.nodes: list[Node] = []
         self.node: dict[str, Node] = {}
@@ -50,20 +55,26 @@ class _Builder:
         self.failed = False
         self.shares: list[Path] = []
 
-    def graph(self) -> Graph | None:
-        scope = Scope(later=_names(self.spec.items))
-        for name, tensor in self.spec.inputs.items():
-            scope.ports[name] = Port(name)
-            self.types[Port(name)] = tensor
-        above = Port(next(iter(self.spec.inputs))) if len(self.spec.inputs) == 1 else None
-        last = self.place(self.spec.items, scope, above)
+    def graph(self, name: str) -> Graph | None:
+        """The graph; None where something is wrong, which has been reported. Raises TooLarge."""
+        net = self.net
+        scope = Scope(later=_names(net.items))
+        if net.prefix:
+            self.scopes[net.prefix] = net.prefix
+            scope = scope.inner(Place(net.prefix, net.prefix), scope.later)
+        for input_name, tensor in net.inputs.items():
+            scope.ports[input_name] = Port(input_name)
+            self.types[Port(input_name)] = tensor
+        # The sides of a pair read `latent` and `input` unless they say otherwise; a `condition` is always asked for.
+        above = Port(next(iter(net.inputs))) if len(net.inputs) == 1 or net.prefix else None
+        last = self.place(net.items, scope, above)
         outputs = self._outputs(scope, last)
         if outputs is None or UNKNOWN in outputs.values():
             return None
-        graph = Graph("network", self.spec.inputs, tuple(self.nodes), outputs, self.scopes)
+        graph = Graph(name, net.inputs, tuple(self.nodes), outputs, self.scopes)
         check_sizes(self.reader, self.spec, graph)
         if not self.failed:  # what a failed layer reads is used
-            check_used(self.reader, graph)
+            check_used(self.reader, graph, net.path)
         return graph
 
     def place(self, items: Iterable[Item], scope: Scope, above: Port | None) -> Port:
@@ -153,6 +164,8 @@ class _Builder:
         types = tuple(self.types[port] for port in inputs)
         most = op.most_inputs
         op = op.bound(self.promised) if self.promised else op
+        if self._is_frozen(place.weights) and isinstance(op, WeightedLayer):
+            op = op.model_copy(update={"trainable": False})
         try:
             if len(inputs) < op.least_inputs or (most is not None and len(inputs) > most):
                 raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}")
@@ -168,6 +181,13 @@ class _Builder:
         for index, output in enumerate(outputs):
             self.types[Port(place.name, index)] = output
         return Port(place.name)
+
+    def _is_frozen(self, scope: str) -> bool:
+        """Whether the weights of a scope come from an earlier run and stay as they were."""
+        section = self.spec.initialize
+        if section is None or not section.freeze:
+            return False
+        return any(scope == name or scope.startswith(f"{name}.") for name in section.layers)
 
     def _fits_weights(self, node: Node) -> bool:
         """Whether shared weights fit this use of them; where not, that is told at the `share`."""
@@ -390,12 +410,12 @@ class _Builder:
         return port, inner
 
     def _outputs(self, scope: Scope, last: Port) -> dict[str, Port] | None:
-        if self.spec.outputs is None:
-            if not self.spec.items or last is UNKNOWN:
+        if self.net.outputs is None:
+            if not self.net.items or last is UNKNOWN:
                 return None
-            return {self.spec.items[-1].name or "output": last}
+            return {self.net.items[-1].name or "output": last}
         outputs = {}
-        for index, name in enumerate(self.spec.outputs):
+        for index, name in enumerate(self.net.outputs):
             at = ("model", "outputs", index)
             port = scope.ports.get(name)
             if name in self.spec.refused:
@@ -404,11 +424,11 @@ class _Builder:
                 self.reader.report("NS303", f"no layer is named `{name}`", at, help=suggest(name, scope.ports))
             elif name in outputs:
                 self.reader.report("NS304", f"`{name}` is an output twice", at, help="remove one of the two")
-            elif name in self.spec.inputs:
+            elif name in self.net.inputs:
                 self.reader.report("NS303", f"`{name}` is an input, not a layer", at, help=suggest("", scope.placed))
             else:
                 outputs[name] = port
-        return outputs if len(outputs) == len(self.spec.outputs) else None
+        return outputs if len(outputs) == len(self.net.outputs) else None
 
 
 def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -11,6 +12,7 @@ from netspec.components.objectives import METRICS
 from netspec.components.sources.images import Idx, Images
 from netspec.components.sources.tabular import Csv, Sklearn
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
+from netspec.graph.composites import check_composite
 from netspec.graph.costs import training_memory
 from netspec.graph.figures import figures, fits
 from netspec.graph.ir import Graph, Node, Program
@@ -29,18 +31,21 @@ SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
 
 def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
     """Every static check of a spec whose graph stands."""
-    checker = _Checker(spec, program.main)
+    checker = _Checker(spec, program)
     checker.objectives()
-    checker.data()
+    checker.data(program.fed)
     checker.promises()
-    check_sequences(checker.reader, spec, program.main)
-    lint(checker.reader, spec, program.main)
+    checker.initial_weights()
+    check_sequences(checker.reader, spec, program.fed)
+    check_composite(checker.reader, spec, program)
+    for graph in program.graphs.values():
+        lint(checker.reader, spec, graph)
     return tuple(checker.reader.diagnostics)
 
 
 class _Checker:
-    def __init__(self, spec: Spec, graph: Graph) -> None:
-        self.spec, self.graph, self.reader = spec, graph, Reader(spec.document)
+    def __init__(self, spec: Spec, program: Program) -> None:
+        self.spec, self.program, self.graph, self.reader = spec, program, program.main, Reader(spec.document)
         self.figured = True
         """Whether it is known which output has which loss, and so which figures there are."""
 
@@ -59,7 +64,7 @@ class _Checker:
                     help=suggest(name, self.graph.outputs),
                 )
             self.figured = not train.loss.keys() - self.graph.outputs.keys()
-        elif len(self.graph.outputs) > 1:
+        elif len(self.graph.outputs) > 1 and self.spec.autoencoder is None:
             self.figured = False
             names = ", ".join(f"`{name}`" for name in self.graph.outputs)
             self.reader.report(
@@ -155,21 +160,21 @@ class _Checker:
         assert self.spec.train is not None
         return figures(self.graph, losses_by_output(self.spec, self.graph), self.spec.train.metrics, part)
 
-    def data(self) -> None:
+    def data(self, graph: Graph) -> None:
         """Inputs and targets by name, and augmentations that fit the input."""
         data = self.spec.data
         if data is None:
             return
         self._targets()
-        for name in (data.inputs or {}).keys() - self.graph.inputs.keys():
+        for name in (data.inputs or {}).keys() - graph.inputs.keys():
             self.reader.report(
                 "NS303",
                 f"the model has no input `{name}`",
                 ("data", "inputs", name),
                 key=True,
-                help=suggest(name, self.graph.inputs),
+                help=suggest(name, graph.inputs),
             )
-        first = next(iter(self.graph.inputs.values()))
+        first = next(iter(graph.inputs.values()))
         for index, augment in enumerate(data.augment):
             self._guarded(partial(augment.check, first), ("data", "augment", index))
 
@@ -187,6 +192,20 @@ class _Checker:
             help = f"write `target: {{{name}: COLUMN}}`, or remove its loss"
             self.reader.report("NS202", f"the output `{name}` has a loss, but no target", ("data", "target"), help=help)
 
+    def initial_weights(self) -> None:
+        """What takes weights from an earlier run is there, and has some."""
+        if self.spec.initialize is None:
+            return
+        weights = [name for graph in self.program.graphs.values() for name, _ in graph.weights()]
+        holders = [name for graph in self.program.graphs.values() for name in (*graph.scopes, *graph.node)]
+        named = [name for name in holders if not re.search(r"_[0-9]+(\.|\Z)", name)]
+        for name in self.spec.initialize.layers:
+            at: Path = ("initialize", "layers", name)
+            if name not in holders:
+                self.reader.report("NS303", f"no layer is named `{name}`", at, key=True, help=suggest(name, named))
+            elif not any(weight.startswith((f"{name}/", f"{name}.")) for weight in weights):
+                self.reader.report("NS303", f"`{name}` has no weights", at, key=True, help=suggest("", named))
+
     def promises(self) -> None:
         """`expect`, as far as shapes alone can tell."""
         expect = self.spec.expect
@@ -195,7 +214,7 @@ class _Checker:
         if expect.output is not None:
             self._output(expect.output)
         trainable, _ = self.graph.parameter_count()
-        memory = training_memory(self.graph, self.spec.train)
+        memory = total(training_memory(graph, self.spec.training) for graph in self.program.graphs.values())
         self._bound("parameters", expect.parameters, trainable, "NS702", "the network has {:,} parameters", _trainable)
         self._bound("flops", expect.flops, self.graph.flops, "NS703", "the network takes {:,} flops", lambda node: node.flops)
         self._bound("memory", expect.memory, memory, "NS704", "a training step takes {:,} bytes", None)

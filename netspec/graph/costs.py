@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netspec.graph.ir import Graph, Node
-from netspec.spec.sections import TrainSection
+from netspec.spec.sections import AdversarialSection, Side, TrainSection
 from netspec.tensor import Dim, product, total
 
 
@@ -26,7 +26,7 @@ class MemoryParts(NamedTuple):
         return total(self)
 
 
-def memory_parts(graph: Graph, train: TrainSection | None) -> MemoryParts:
+def memory_parts(graph: Graph, train: TrainSection | AdversarialSection | None) -> MemoryParts:
     """Weights, gradients, the optimizer's arrays, activations and the batch.
 
     Every layer's output is counted once for the forward pass and the largest twice more for the
@@ -34,7 +34,9 @@ def memory_parts(graph: Graph, train: TrainSection | None) -> MemoryParts:
     the truth smaller.
     """
     trainable, everything = graph.parameter_count()
-    slots = train.optimizer.slots if train else 2
+    # Each side of a pair has its own optimizer.
+    side: TrainSection | Side | None = getattr(train, graph.name) if isinstance(train, AdversarialSection) else train
+    slots = side.optimizer.slots if side else 2
     batch = train.batch_size if train else 1
     kept = [node for node, after in zip(graph.nodes, (*graph.nodes[1:], None), strict=True) if _is_kept(node, after)]
     outputs = [product(t.shape) * t.dtype.bytes for node in kept for t in node.outputs]
@@ -44,7 +46,7 @@ def memory_parts(graph: Graph, train: TrainSection | None) -> MemoryParts:
         everything * 4,
         trainable * 4,
         trainable * 4 * slots,
-        trainable * 4 if train and train.ema is not None else 0,
+        trainable * 4 if getattr(side, "ema", None) is not None else 0,
         total(outputs) * batch,
         2 * max(known, default=0) * batch,
         inputs * batch,
@@ -58,6 +60,6 @@ def _is_kept(node: Node, after: Node | None) -> bool:
     return not node.op.elementwise
 
 
-def training_memory(graph: Graph, train: TrainSection | None) -> Dim:
+def training_memory(graph: Graph, train: TrainSection | AdversarialSection | None) -> Dim:
     """Bytes of one training step, estimated."""
     return memory_parts(graph, train).total

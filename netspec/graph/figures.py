@@ -13,7 +13,11 @@ _DECIDES = frozenset({"binary_step", "sigmoid", "hard_sigmoid", "softmax", "log_
 
 def metrics_by_output(graph: Graph, losses: Mapping[str, Loss], metrics: Sequence[Metric]) -> dict[str, tuple[Metric, ...]]:
     """The metrics that make sense for each output that has a loss."""
-    return {name: tuple(metric for metric in metrics if fits(metric, graph, name, loss)) for name, loss in losses.items()}
+    found = {name: tuple(metric for metric in metrics if fits(metric, graph, name, loss)) for name, loss in losses.items()}
+    for name, port in graph.outputs.items():
+        if port.node in graph.node and graph.node[port.node].op.type == "reconstruction_error":
+            found[name] = tuple(metric for metric in metrics if metric.needs in ("classes", "scores"))
+    return found
 
 
 def fits(metric: Metric, graph: Graph, output: str, loss: Loss) -> bool:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from netspec.components.layers import Layer, Weight
-from netspec.diagnostics import Path, Problem
+from netspec.diagnostics import Problem
 from netspec.spec.items import Origin
 from netspec.tensor import Dim, TensorType, names_in, total
 
@@ -139,12 +139,18 @@ class Program:
 
     graphs: Mapping[str, Graph]
     entry: str
-    paths: Mapping[str, Path] = field(default_factory=dict)
+    reader: str = ""
+    """The graph that reads the data, where that is not the entry: a generator draws what it makes."""
 
     @property
     def main(self) -> Graph:
         """The graph that prediction and export mean unless told otherwise."""
         return self.graphs[self.entry]
+
+    @property
+    def fed(self) -> Graph:
+        """The graph that reads the data."""
+        return self.graphs[self.reader or self.entry]
 
     def with_ragged(self, names: Iterable[str]) -> Program:
         """The program for sequences of different lengths along these dims. Raises Problem NS414 where a layer cannot."""

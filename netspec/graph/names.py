@@ -29,7 +29,7 @@ def _unknown_size(reader: Reader, spec: Spec, name: str, node: Node, field: str)
         if name in spec.variables or _is_variable(name, spec.document.data, at):
             reader.report("NS309", f"`{name}` is a variable, and here it stands as a name", at, help=f"write `${name}`")
             return
-        known = sorted(frozenset().union(*(t.names for t in spec.inputs.values())))
+        known = sorted(frozenset().union(*(t.names for net in spec.networks.values() for t in net.inputs.values())))
         help = suggest(name, known) or "a name is a size where an input has it, or as the size of an output"
         reader.report("NS309", f"nothing says how large `{name}` is", at, help=help)
 
@@ -46,7 +46,7 @@ def _is_variable(name: str, data: Plain, at: Path) -> bool:
     return False
 
 
-def check_used(reader: Reader, graph: Graph) -> None:
+def check_used(reader: Reader, graph: Graph, at: Path) -> None:
     """Warns of layers whose value reaches no output, and of inputs that nothing reads."""
     needed = {port.node for port in graph.outputs.values()}
     for node in reversed(graph.nodes):
@@ -64,7 +64,7 @@ def check_used(reader: Reader, graph: Graph) -> None:
             help = "remove it, let a layer read it by `from:`, or list it under `outputs`"
             _unused(reader, node, help)
     for name in graph.inputs:
-        if name not in needed and not told:
+        if name not in needed and not told and at == ("model",):  # a pair's condition is told as NS415
             at = ("inputs", name) if len(graph.inputs) > 1 else ("input",)
             help = "remove it, or let a layer read it by `from:`"
             message = f"nothing reads the input `{name}`"

@@ -16,7 +16,7 @@ def losses_by_output(spec: Spec, graph: Graph) -> dict[str, Loss]:
     loss = spec.train.loss
     if isinstance(loss, Mapping):
         return {name: each for name, each in loss.items() if name in graph.outputs}
-    return {next(iter(graph.outputs)): loss}
+    return {"decoder" if spec.autoencoder else next(iter(graph.outputs)): loss}
 
 
 def logits(graph: Graph, output: str, loss: Loss) -> Port:

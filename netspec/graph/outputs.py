@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from netspec.components.transforms.pipeline import Fitted
 
-OutputKind = Literal["numbers", "margins", "logits", "log_probabilities", "probabilities", "labels"]
+OutputKind = Literal["numbers", "margins", "scores", "logits", "log_probabilities", "probabilities", "labels"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,27 @@ class OutputPlan:
     inverse: tuple[Fitted, ...] = ()
     context: str | None = None
     """The raw column whose last steps come before a forecast."""
+    threshold: float | None = None
+    """Where a score turns from usual to strange; the validation part says so."""
 
     @property
     def cut(self) -> float:
         """Where a single output, once it is readable, turns from the first class to the second."""
+        if self.threshold is not None:
+            return self.threshold
         return 0.0 if self.kind == "margins" else 0.5
 
     def json(self) -> dict[str, Any]:
         """Plain data, for a file's metadata; what is undone in the graph is not told."""
-        return {"kind": self.kind, "link": self.link, "classes": None if self.classes is None else list(self.classes)}
+        return {
+            "kind": self.kind,
+            "link": self.link,
+            "classes": None if self.classes is None else list(self.classes),
+            "threshold": self.threshold,
+        }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> OutputPlan:
         """The plan that `json` wrote."""
-        return OutputPlan(data["kind"], data["link"], None if data["classes"] is None else tuple(data["classes"]))
+        classes = None if data["classes"] is None else tuple(data["classes"])
+        return OutputPlan(data["kind"], data["link"], classes, threshold=data.get("threshold"))

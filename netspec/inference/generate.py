@@ -35,7 +35,7 @@ class Generator:
         assert isinstance(self.fitted.transform, Tokenize)
         self.tokenize = self.fitted.transform
         self.words = self.tokenize.names(self.fitted.state)
-        self.carries = all(node.op.stepwise(node.input_types) for node in run.program.main.nodes)
+        self.carries = all(node.op.stepwise(node.input_types) for node in run.graph.nodes)
         self._read = jax.jit(self._next)
         self._draw = jax.jit(_drawn)
 
@@ -85,7 +85,7 @@ class Generator:
     ) -> tuple[jax.Array, dict[str, Any]]:
         """Logits at one place of `ids` [1, time], and the states after the last."""
         values, after = self.run.network.onward(weights, (ids,), carry)
-        scores = values[logits(self.run.program.main, self.output, self.run.losses[self.output])]
+        scores = values[logits(self.run.graph, self.output, self.run.losses[self.output])]
         return scores[0, place], after
 
 

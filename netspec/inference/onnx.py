@@ -13,10 +13,11 @@ from netspec.components.sources.base import Column
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Roots
 from netspec.data.scores import probabilities
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics import Diagnostic, SpecError, suggest
 from netspec.exporter.session import feeds, session
 from netspec.graph import build
 from netspec.graph.outputs import OutputPlan
+from netspec.graph.pieces import parts_of, piece
 from netspec.inference.predictor import BATCH, Predictor
 from netspec.source import read_own
 from netspec.spec import read_spec
@@ -27,7 +28,15 @@ Array = np.ndarray[Any, Any]
 class OnnxModel(Predictor):
     """An .onnx file that netspec wrote."""
 
-    def __init__(self, path: str | Path, root: Path | None = None, data_root: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        root: Path | None = None,
+        data_root: Path | None = None,
+        *,
+        part: str = "",
+        output: str = "",
+    ) -> None:
         self.path = Path(path)
         self.session = session(self.path)
         metadata = self.session.get_modelmeta().custom_metadata_map
@@ -41,9 +50,18 @@ class OnnxModel(Predictor):
         self.spec, self.program = spec, program.bind(json.loads(metadata["netspec.lengths"]))
         self.preprocess = Preprocess.from_json(json.loads(metadata["netspec.preprocess"]))
         self.program = self.program.with_ragged(self.preprocess.ragged)
+        self.part_name = metadata.get("netspec.part", "")
+        self.graph = piece(spec, self.program, self.part_name)
+        if part not in ("", self.part_name or parts_of(spec)[0]):
+            help = (f"export it: `netspec export RUN --part {part}`",)
+            raise SpecError(Diagnostic("NS303", f"`{path}` holds the part `{self.part_name}`", help=help, exit_code=2))
         self.inputs: dict[str, dict[str, Any]] = json.loads(metadata["netspec.inputs"])
         outputs = json.loads(metadata["netspec.outputs"])
-        self.plans = {name: OutputPlan.from_json(plan) for name, plan in outputs.items()}
+        if output and output not in outputs:
+            told = (suggest(output, outputs), "a run folder gives the value of every named layer")
+            raise SpecError(Diagnostic("NS303", f"`{path}` has no output `{output}`", help=told, exit_code=2))
+        self.wanted = [output] if output else list(outputs)
+        self.plans = {name: OutputPlan.from_json(outputs[name]) for name in self.wanted}
         self.roots = Roots.of(Path.cwd() / "model.onnx", root, data_root) if data_root else Roots.of(self.path, root)
 
     def feeds(self, raw: Mapping[str, Column]) -> dict[str, Array]:
@@ -56,9 +74,8 @@ class OnnxModel(Predictor):
         return 1 if fixed else BATCH
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
-        values = self.session.run(None, self.feeds(raw))
-        names = [output.name for output in self.session.get_outputs()]
-        return {name: _readable(value, self.plans[name]) for name, value in zip(names, values, strict=True)}
+        values = self.session.run(self.wanted, self.feeds(raw))
+        return {name: _readable(value, self.plans[name]) for name, value in zip(self.wanted, values, strict=True)}
 
 
 def _readable(value: Array, plan: OutputPlan) -> Array:

@@ -19,7 +19,7 @@ from netspec.data.prepare import prepare_part, refuse_unusable
 from netspec.data.scores import Rows as Behind
 from netspec.data.scores import Scorer
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.graph import Program
+from netspec.graph import Graph, Program
 from netspec.graph.objective import losses_by_output
 from netspec.graph.outputs import OutputPlan
 from netspec.spec import Spec
@@ -52,6 +52,8 @@ class Predictor(ABC):
 
     spec: Spec
     program: Program
+    graph: Graph
+    """The part of the program that answers."""
     preprocess: Preprocess
     plans: Mapping[str, OutputPlan]
     roots: Roots
@@ -90,7 +92,7 @@ class Predictor(ABC):
     @property
     def _ragged(self) -> dict[str, TensorType]:
         """The outputs that have one value for each step of a row, whose rows are not of one length."""
-        types = self.program.main.output_types
+        types = self.graph.output_types
         return {name: type for name, type in types.items() if type.shape and names_in(type.shape[0]) & self.preprocess.ragged}
 
     def _without_padding(self, name: str, values: Array, rows: Mapping[str, Column]) -> Iterable[Array]:
@@ -111,9 +113,9 @@ class Predictor(ABC):
         rows = self.part(part, data)
         metrics = self.spec.train.metrics if self.spec.train else ()
         losses = losses_by_output(self.spec, self.program.main)
-        scorer = Scorer(self.program.main, losses, metrics, self.plans, self.preprocess)
-        name, pipe = next(iter(self.preprocess.targets.items()), (None, None))
-        if name is None or pipe is None:
+        scorer = Scorer(self.graph, losses, metrics, self.plans, self.preprocess)
+        name = next(iter((*self.preprocess.targets, *self.preprocess.mirrors)), None)
+        if name is None:
             raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
         plan = self.plans[name]
         confusion = _Confusion(plan.classes, plan.cut)

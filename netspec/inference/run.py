@@ -14,9 +14,10 @@ import numpy as np
 from netspec.compiler.network import Functional, Network
 from netspec.components.sources.base import Column
 from netspec.data import Part, Roots
-from netspec.data.scores import output_plans, readable
+from netspec.data.scores import readable
+from netspec.data.shipment import Shipment, shipment
 from netspec.data.stream import in_lanes
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.objective import losses_by_output
 from netspec.inference.predictor import Predictor
 from netspec.training import checkpoint
@@ -29,16 +30,32 @@ Array = np.ndarray[Any, Any]
 class Run(Predictor):
     """A finished (or paused) training."""
 
-    def __init__(self, path: str | Path, root: Path | None = None, data_root: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        root: Path | None = None,
+        data_root: Path | None = None,
+        *,
+        part: str = "",
+        output: str = "",
+    ) -> None:
         self.folder = RunFolder(Path(path))
         self.manifest: Mapping[str, Any] = self.folder.read_json("manifest.json")
-        self.spec, self.program, self.preprocess = self.folder.program()
+        self.spec, self.program, self.fitted = self.folder.program()
         self.roots = self._roots(root, data_root)
         self.losses = losses_by_output(self.spec, self.program.main)
-        self.plans = output_plans(self.program.main, self.losses, self.preprocess)
-        self.network = Functional(self.program.main)
+        self.part_name, self.output_name = part, output
+        self.shipped = self._shipment(part, output)
+        self.graph, self.preprocess, self.plans = self.shipped.graph, self.shipped.preprocess, self.shipped.plans
+        self.network = Functional(self.graph)
         self._forward = jax.jit(self._outputs)
         self._forward_on = jax.jit(self._carried)
+
+    def _shipment(self, part: str, output: str) -> Shipment:
+        try:
+            return shipment(self.spec, self.program, self.fitted, part, output, self.manifest.get("threshold"))
+        except Problem as problem:
+            raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help, exit_code=2)) from None
 
     def _roots(self, root: Path | None, data_root: Path | None) -> Roots:
         """Where the data was when the run began, unless told otherwise."""
@@ -49,16 +66,13 @@ class Run(Predictor):
     @cached_property
     def weights(self) -> dict[str, Array]:
         """The best weights by name. Raises SpecError NS531 before the first checkpoint, NS530 for damage."""
-        saved, _ = checkpoint.load_newest(self.folder.checkpoints)
-        if saved is None:
+        found = checkpoint.best_weights(self.folder.checkpoints)
+        if found is None:
             raise SpecError(
                 Diagnostic("NS531", f"`{self.folder.path}` has no checkpoint yet", help=("train it first",), exit_code=2)
             )
-        best = {k.removeprefix("best/weights/"): v for k, v in saved.arrays.items() if k.startswith("best/weights/")}
-        if best:
-            return best
-        parts = ("ema/" if any(k.startswith("ema/") for k in saved.arrays) else "parameters/", "statistics/")
-        return {k.removeprefix(part): v for part in parts for k, v in saved.arrays.items() if k.startswith(part)}
+        own = {name for name, _ in self.graph.weights()}
+        return {name: array for name, array in found.items() if name in own}
 
     @cached_property
     def module(self) -> Network:
@@ -69,7 +83,7 @@ class Run(Predictor):
         self, weights: dict[str, jax.Array], inputs: tuple[jax.Array, ...], lengths: Mapping[str, jax.Array]
     ) -> dict[str, jax.Array]:
         values, _ = self.network.values(weights, inputs, lengths=lengths)
-        return {name: values[port] for name, port in self.program.main.outputs.items()}
+        return {name: values[port] for name, port in self.graph.outputs.items()}
 
     def judged(self, part: Part) -> Iterator[tuple[Array, dict[str, Array]]]:
         """Which rows of a part, and their readable outputs; along one long text the states go on."""
@@ -85,7 +99,7 @@ class Run(Predictor):
         self, weights: dict[str, jax.Array], windows: jax.Array, carry: dict[str, Any] | None
     ) -> tuple[dict[str, jax.Array], dict[str, Any]]:
         values, after = self.network.onward(weights, (windows,), carry)
-        return {name: values[port] for name, port in self.program.main.outputs.items()}, after
+        return {name: values[port] for name, port in self.graph.outputs.items()}, after
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         values = {name: column.values for name, column in raw.items()}

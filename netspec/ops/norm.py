@@ -19,7 +19,8 @@ class BatchNorm(nnx.Module):
     """Batch normalisation of the last axis of [batch, ..., channels] (Ioffe and Szegedy 2015).
 
     Mean and variance come from one pass, shifted by the running mean `c`: `E[(x-c)^2] - (mean-c)^2`
-    does not cancel when the data lie far from zero, as the plain form does.
+    does not cancel when the data lie far from zero, as the plain form does. A frozen one always uses its running
+    statistics, and leaves them as they are.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class BatchNorm(nnx.Module):
         scale_init: Any,
         bias_init: Any,
         rngs: nnx.Rngs,
+        frozen: bool = False,
     ) -> None:
         self.scale = nnx.Param(scale_init(rngs.params(), (num_features,))) if use_scale else None
         self.bias = nnx.Param(bias_init(rngs.params(), (num_features,))) if use_bias else None
+        self.frozen = frozen
         self.mean = nnx.BatchStat(jnp.zeros((num_features,)))
         self.var = nnx.BatchStat(jnp.ones((num_features,)))
         self.momentum = momentum
@@ -45,7 +48,7 @@ class BatchNorm(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         c = self.mean[...]
         centred = at_least_float32(x) - lax.stop_gradient(c)
-        if self.use_running_average:
+        if self.use_running_average or self.frozen:
             offset, variance = jnp.zeros_like(c), self.var[...]
         else:
             axes = tuple(range(x.ndim - 1))

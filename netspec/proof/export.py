@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 
 from netspec.components.transforms.pipeline import Preprocess
-from netspec.data import Part
+from netspec.data.shipment import Shipment
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.exporter.lower import Lowered, check_dynamic, free_batch, lower
 from netspec.exporter.model import Written, describe, serialized, write
 from netspec.exporter.session import feeds, session
-from netspec.graph import Program
-from netspec.graph.outputs import OutputPlan
 from netspec.proof.parity import Parity, Subject, prove
 from netspec.spec import Spec
 from netspec.spec.sections import ExportSection
@@ -51,28 +49,28 @@ class Exported:
 
 def export(
     spec: Spec,
-    program: Program,
-    preprocess: Preprocess,
+    shipped: Shipment,
     weights: Mapping[str, Array],
-    plans: Mapping[str, OutputPlan],
     lengths: Mapping[str, int],
-    examples: Part,
+    raw: Mapping[str, Array],
     path: Path,
+    part: str = "",
     **changes: Any,
 ) -> Exported:
-    """Lower, prove and write. `changes` replace fields of the spec's export section.
+    """Lower, prove and write a part of a program; `raw` are rows to prove it on, column by column.
+
+    `changes` replace fields of the spec's export section.
 
     Raises SpecError: NS602 for what has no ONNX form, NS601 where the file and Flax differ.
     """
     section = (spec.export or ExportSection()).model_copy(update={k: v for k, v in changes.items() if v is not None})
-    raw = {name: column.values for name, column in examples.raw.items()}
-    lowered = _lowered(spec, program, preprocess, weights, plans, section, raw)
+    lowered = _lowered(spec, shipped, weights, section, raw)
     described = replace(spec, export=section)
-    describe(lowered, described, preprocess, weights, lengths)
+    describe(lowered, described, shipped.preprocess, weights, lengths, part)
     content = serialized(lowered.model)
     sizes = SIZES if free_batch(section) else (1,)
     chosen = {name: column[: max(sizes)] for name, column in raw.items()}  # always the same rows
-    subject = Subject(program.main, weights, preprocess, plans)
+    subject = Subject(shipped.graph, weights, shipped.preprocess, shipped.plans)
     parity = prove(subject, lowered, content, chosen, sizes)
     parity = replace(parity, versions={name: version(name) for name in ("jax", "flax", "onnx", "onnxruntime", "numpy")})
     report = path.with_name(path.name.removesuffix(".onnx") + ".parity.json")
@@ -84,28 +82,37 @@ def export(
     content = serialized(lowered.model)
     write(path, content)
     write(report, json.dumps(parity.json(), indent=1).encode())
-    write(path.with_name(path.name.removesuffix(".onnx") + ".examples.npz"), _examples(lowered, content, preprocess, chosen))
+    write(
+        path.with_name(path.name.removesuffix(".onnx") + ".examples.npz"),
+        _examples(lowered, content, shipped.preprocess, chosen),
+    )
     nodes = sum(1 for _ in lowered.model.graph)
     return Exported(Written(path, len(content), lowered.model.opset_imports[""], nodes), parity, lowered.opset_reason)
 
 
 def _lowered(
     spec: Spec,
-    program: Program,
-    preprocess: Preprocess,
+    shipped: Shipment,
     weights: Mapping[str, Array],
-    plans: Mapping[str, OutputPlan],
     section: ExportSection,
     raw: Mapping[str, Array],
 ) -> Lowered:
     dtypes = {
         name: DType.uint8 if raw[pipe.columns[0].name].dtype == np.uint8 else DType.float32
-        for name, pipe in preprocess.inputs.items()
+        for name, pipe in shipped.preprocess.inputs.items()
         if pipe.is_array
     }
     try:
-        check_dynamic(section, program.main)
-        return lower(program.main, weights, section, name=spec.name, preprocess=preprocess, outputs=plans, raw_dtypes=dtypes)
+        check_dynamic(section, shipped.graph)
+        return lower(
+            shipped.graph,
+            weights,
+            section,
+            name=spec.name,
+            preprocess=shipped.preprocess,
+            outputs=shipped.plans,
+            raw_dtypes=dtypes,
+        )
     except Problem as problem:
         span = spec.document.span(("export", problem.field) if problem.field else ("export",))
         raise SpecError(

@@ -1,20 +1,31 @@
-"""Exporting a run: its best weights, proven on its own validation rows."""
+"""Exporting a run: its best weights, proven on rows of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.proof.export import Exported, export
+import numpy as np
+
+from netspec.data.latent import codes
+from netspec.proof.export import SIZES, Exported, export
 
 if TYPE_CHECKING:
     from netspec.inference.run import Run
 
+Array = np.ndarray[Any, Any]
+
 
 def export_run(run: Run, path: Path, **changes: Any) -> Exported:
-    """Lower, prove and write a run. Raises SpecError."""
-    parts = run.manifest["rows"]
-    part = "validation" if "validation" in parts else "train"
-    return export(
-        run.spec, run.program, run.preprocess, run.weights, run.plans, run.manifest["lengths"], run.part(part), path, **changes
-    )
+    """Lower, prove and write a run, or the part of it that was opened. Raises SpecError."""
+    return export(run.spec, run.shipped, run.weights, run.manifest["lengths"], examples(run), path, run.part_name, **changes)
+
+
+def examples(run: Run) -> Mapping[str, Array]:
+    """Raw columns of some rows: of the validation part, else of the training part; what is drawn is drawn."""
+    drawn = codes(run.spec, run.preprocess, max(SIZES), seed=0)
+    if drawn is not None:
+        return drawn
+    part = "validation" if "validation" in run.manifest["rows"] else "train"
+    return {name: column.values for name, column in run.part(part).raw.items()}

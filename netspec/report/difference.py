@@ -119,7 +119,7 @@ def _costs(old: tuple[Spec, Program], new: tuple[Spec, Program]) -> dict[str, Pa
         trainable, _ = program.main.parameter_count()
         found["parameters"].append(plain(trainable))
         found["flops"].append(plain(program.main.flops))
-        found["memory_bytes"].append(plain(training_memory(program.main, spec.train)))
+        found["memory_bytes"].append(plain(training_memory(program.main, spec.training)))
     return {name: (values[0], values[1]) for name, values in found.items()}
 
 

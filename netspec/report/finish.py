@@ -22,7 +22,7 @@ def finish(
     run = Run(folder.path, root, data_root)
     found: dict[str, float] = _last_figures(folder)
     display.line("")
-    if "test" in run.manifest["rows"] and run.preprocess.targets:
+    if "test" in run.manifest["rows"] and (run.preprocess.targets or run.preprocess.mirrors):
         evaluation = run.evaluate()
         folder.write_json("test.json", evaluation.json())
         found |= evaluation.metrics

@@ -15,8 +15,8 @@ def report(spec: Spec, program: Program) -> str:
     """The parts of the estimate, and the layers whose outputs are largest."""
     lines = []
     for graph in program.graphs.values():
-        parts: MemoryParts = memory_parts(graph, spec.train)
-        batch = spec.train.batch_size if spec.train else 1
+        parts: MemoryParts = memory_parts(graph, spec.training)
+        batch = spec.training.batch_size if spec.training else 1
         lines += [f"{graph.name}: a training step at batch size {batch}", ""]
         lines += [f"  {name:<12}{size(value)}" for name, value in parts._asdict().items()]
         lines += [f"  {'in all':<12}{size(parts.total)}", ""]

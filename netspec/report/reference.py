@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from netspec.components.augment import AUGMENTS
 from netspec.components.canonical import canonical, ordered_fields
 from netspec.components.initializers import INITIALIZERS
-from netspec.components.layers import activation, attention, conv, core, merge, norm, pool, recurrent
+from netspec.components.layers import activation, attention, conv, core, latent, merge, norm, pool, recurrent
 from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from netspec.components.sources import SOURCES
 from netspec.components.transforms import TRANSFORMS
@@ -33,6 +33,7 @@ _LAYER_FAMILIES = {
     "Merging": merge.LAYERS,
     "Recurrence": recurrent.LAYERS,
     "Attention": attention.LAYERS,
+    "Latent codes": latent.LAYERS,
 }
 _CATALOGUES: dict[str, tuple[str, Mapping[str, type[BaseModel]]]] = {
     "Sources": ("`data.source` is one of these.", SOURCES),

@@ -21,7 +21,7 @@ def summary(spec: Spec, program: Program) -> dict[str, Any]:
         "outputs": {name: shape(t.shape) for name, t in graph.output_types.items()},
         "parameters": {"trainable": plain(trainable), "total": plain(everything)},
         "flops": plain(graph.flops),
-        "memory_bytes": plain(training_memory(graph, spec.train)),
+        "memory_bytes": plain(training_memory(graph, spec.training)),
         "layers": [_layer(name, nodes) for name, nodes in items(graph)],
     }
 

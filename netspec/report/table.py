@@ -86,9 +86,9 @@ def _totals(spec: Spec, graph: Graph) -> str:
     if everything != trainable:
         lines[0] += f", {count(everything)} with running statistics"
     lines.append(f"{short(graph.flops)} flops for one example (multiply-adds counted as two)")
-    memory = training_memory(graph, spec.train)
-    if spec.train is not None:
-        lines.append(f"about {size(memory)} for a training step at batch size {spec.train.batch_size}")
+    memory = training_memory(graph, spec.training)
+    if spec.training is not None:
+        lines.append(f"about {size(memory)} for a training step at batch size {spec.training.batch_size}")
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,11 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-_SKIPPED = {"epoch", "step", "learning_rate", "seconds", "samples_per_second"}
+from netspec.diagnostics import Diagnostic
+from netspec.diagnostics.text import full
+
+_SKIPPED = {"epoch", "step", "seconds", "samples_per_second"}
+_SKIPPED_ENDINGS = ("learning_rate", "_gradient")
 _MOST_LINES = 40
 
 
@@ -68,7 +72,8 @@ class Display:
             return
         self.last_line = time.perf_counter()
         if not self.columns:
-            self.columns = [key for key in record if key not in _SKIPPED]
+            shown = [key for key in record if key not in _SKIPPED and not key.endswith(_SKIPPED_ENDINGS)]
+            self.columns = sorted(shown, key=lambda name: not name.endswith("_loss"))  # losses first, else as they come
             self.line("epoch  " + "  ".join(f"{_title(c):>{_width(c)}}" for c in self.columns) + "    examples/s", "bold")
         cells = "  ".join(f"{_figure(record[c]):>{_width(c)}}" for c in self.columns)
         self.line(f"{record['epoch']:>5}  {cells}  {record['samples_per_second']:>12,.0f}{'  best' if best else ''}")
@@ -81,6 +86,9 @@ class Display:
 
     def told(self, message: str) -> None:
         self.line(message, "yellow")
+
+    def warned(self, warning: Diagnostic) -> None:
+        self.line(full((warning,), {}).rstrip(), "yellow")
 
 
 def _title(column: str) -> str:

@@ -10,14 +10,28 @@ from pydantic import BaseModel
 
 from netspec.components.objectives import METRICS, OPTIMIZERS
 from netspec.diagnostics.suggest import FOREIGN_WORDS
+from netspec.spec.composites import COMPOSITES
 from netspec.spec.families import FAMILIES
-from netspec.spec.sections import SECTIONS, ExpectSection, Section
+from netspec.spec.sections import (
+    SECTIONS,
+    AdversarialSection,
+    DiscriminatorSide,
+    ExpectSection,
+    GeneratorSide,
+    Section,
+    TrainSection,
+)
+
+_SIDES: dict[str, type[Section]] = {"generator": GeneratorSide, "discriminator": DiscriminatorSide}
 
 
 def elsewhere(name: str, model: type[BaseModel] | None) -> str:
     """A help line for a field that `model` (None: the top of the file) does not have; '' where no other place has it."""
     if model is ExpectSection and name.rpartition("_")[2] in METRICS:
         return f"a metric stands under `metrics`: `metrics: {{test_{name.rpartition('_')[2]}: ...}}`"
+    if model is AdversarialSection and name in {*GeneratorSide.model_fields, *DiscriminatorSide.model_fields}:
+        having = [side for side in ("generator", "discriminator") if name in _SIDES[side].model_fields]
+        return f"each side has its own: `{having[0]}: {{{name}: ...}}`"
     if model in OPTIMIZERS.values():
         having = [f"`{kind}`" for kind, optimizer in OPTIMIZERS.items() if name in optimizer.model_fields]
         return f"`{name}` is a field of {' and '.join(having)}" if having else ""
@@ -31,13 +45,16 @@ def elsewhere(name: str, model: type[BaseModel] | None) -> str:
 def _places() -> dict[str, list[str]]:
     """The places of each field that stands in one or two of them."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for kind in ("layers", *FAMILIES):
+    for kind in ("layers", *FAMILIES, *COMPOSITES):
         found[kind].append("`model`")
     for field, place in _fields("train.optimizer", OPTIMIZERS["adamw"]):
         found[field].append(place)
     for section, model in SECTIONS.items():
         for field, place in _fields(section, model):
-            found[field].append(place)
+            if (section, field) != ("initialize", "layers"):  # those are under `model`
+                found[field].append(place)
+    for field in AdversarialSection.model_fields.keys() - TrainSection.model_fields.keys():
+        found[field].append("`train` of a `gan`")
     return {field: places for field, places in found.items() if len(places) < 3}
 
 

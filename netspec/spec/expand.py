@@ -7,6 +7,7 @@ from typing import Any
 
 from netspec.components.canonical import canonical, fields
 from netspec.components.layers import Merge
+from netspec.spec.composites import Model
 from netspec.spec.items import BlockItem, Item, LayerItem, ParallelItem, RepeatItem, ResidualItem
 from netspec.spec.load import SECTIONS, Spec
 from netspec.tensor import Formula, TensorType
@@ -20,14 +21,25 @@ def expanded(spec: Spec) -> dict[str, Any]:
     if spec.dims:
         document["dims"] = {name: fields(dim) for name, dim in spec.dims.items()}
     document["inputs"] = {name: _input(tensor) for name, tensor in spec.inputs.items()}
-    document["model"] = {"layers": _items(spec.items)}
-    if spec.outputs is not None:
-        document["model"]["outputs"] = list(spec.outputs)
+    document["model"] = _model(spec.model)
     for key in SECTIONS:
-        section = getattr(spec, key)
+        section = spec.training if key == "train" else getattr(spec, key)
         if section is not None:
             document[key] = _section(section)
     return {key: value if key == "description" else _escaped(value) for key, value in document.items()}
+
+
+def _model(model: Model) -> dict[str, Any]:
+    """The layers, or a composite with its lists of layers; families have become layers."""
+    if model.composite is None:
+        ((_, net),) = model.networks.items()
+        found: dict[str, Any] = {"layers": _items(net.items)}
+    else:
+        own = fields(model.composite)
+        found = {model.composite.type: {**own, **{part: _items(body) for part, body in (model.bodies or {}).items()}}}
+    if model.outputs is not None:
+        found["outputs"] = list(model.outputs)
+    return found
 
 
 def _input(tensor: TensorType) -> dict[str, Any]:

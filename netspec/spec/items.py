@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from netspec.components.layers import Layer, Merge
 from netspec.diagnostics import Path
+from netspec.tensor import TensorType
 
 
 class Origin(NamedTuple):
@@ -89,6 +91,20 @@ class ShareItem:
     name: str | None = None
     sources: tuple[str, ...] | None = None
     type: str = "share"
+
+
+@dataclass(frozen=True, eq=False)
+class Net:
+    """One network of the model: what goes in, its items, and the names of what comes out (by default its last item).
+
+    `prefix` is the scope that all its names begin with, where there are several networks.
+    """
+
+    inputs: Mapping[str, TensorType]
+    items: tuple[Item, ...]
+    path: Path
+    outputs: tuple[str, ...] | None = None
+    prefix: str = ""
 
 
 Item: TypeAlias = LayerItem | ResidualItem | ParallelItem | BlockItem | RepeatItem | ShareItem

@@ -11,16 +11,26 @@ from netspec.components.fields import NAME, name_help
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, SpecError, closest, in_order, suggest
 from netspec.source import Document, Plain, read_file
 from netspec.spec.blocks import REQUIRED, Block, read_blocks, uncalled
+from netspec.spec.composites import Autoencoder, Gan, Model
 from netspec.spec.elsewhere import elsewhere
 from netspec.spec.inputs import InputReader
-from netspec.spec.items import Item
+from netspec.spec.items import Net
 from netspec.spec.layers import Frame, Shared
 from netspec.spec.model import KINDS, ModelReader
 from netspec.spec.overrides import override
 from netspec.spec.reader import Reader, Skip, TooLarge
 from netspec.spec.scopes import ItemReader
 from netspec.spec.sections import SECTIONS as SECTIONS
-from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, Section, TrainSection
+from netspec.spec.sections import (
+    AdversarialSection,
+    DataSection,
+    DimSection,
+    ExpectSection,
+    ExportSection,
+    InitializeSection,
+    Section,
+    TrainSection,
+)
 from netspec.spec.variables import BROKEN, LATER, Variables
 from netspec.tensor import TensorType
 
@@ -37,16 +47,38 @@ class Spec:
     name: str
     description: str
     inputs: Mapping[str, TensorType]
-    items: tuple[Item, ...]
-    outputs: tuple[str, ...] | None = None
+    model: Model
     variables: Variables = field(default_factory=dict)
     dims: Mapping[str, DimSection] = field(default_factory=dict)
+    initialize: InitializeSection | None = None
     data: DataSection | None = None
     train: TrainSection | None = None
+    adversarial: AdversarialSection | None = None
+    """The `train` section of a GAN pair."""
     export: ExportSection | None = None
     expect: ExpectSection | None = None
     refused: frozenset[str] = frozenset()
     """Names that were refused: what refers to them is not told again."""
+
+    @property
+    def training(self) -> TrainSection | AdversarialSection | None:
+        """The `train` section, whichever kind it is."""
+        return self.train or self.adversarial
+
+    @property
+    def networks(self) -> dict[str, Net]:
+        """The networks by name, the one that is shipped first."""
+        return self.model.networks
+
+    @property
+    def autoencoder(self) -> Autoencoder | None:
+        """What `model.autoencoder` says, where it stands."""
+        return self.model.composite if isinstance(self.model.composite, Autoencoder) else None
+
+    @property
+    def gan(self) -> Gan | None:
+        """What `model.gan` says, where it stands."""
+        return self.model.composite if isinstance(self.model.composite, Gan) else None
 
     @property
     def folder(self) -> FilePath:
@@ -113,12 +145,14 @@ class _Loader:
         reading = InputReader(self.data, self.reader, variables)
         inputs = reading.inputs()
         self._names_apart(variables, inputs)
-        sections = {key: self._section(key, model, variables) for key, model in SECTIONS.items()}
+        sections = {key: self._section(key, self._kind(key, model), variables) for key, model in SECTIONS.items()}
+        if isinstance(sections["train"], AdversarialSection):
+            sections["adversarial"], sections["train"] = sections["train"], None
         blocks = {**self._misspelt_blocks(), **read_blocks(self.data.get("blocks"), self.reader, KEYS)}
         layers = ItemReader(self.reader, variables, variables, Shared(blocks))
-        items, outputs = self._model(layers, inputs or {})
+        model = self._model(layers, inputs or {})
         name = self._name()
-        if inputs is None or items is None:
+        if inputs is None or model is None:
             return None
         description = self.data.get("description")
         return Spec(
@@ -126,8 +160,7 @@ class _Loader:
             name,
             description if isinstance(description, str) else "",
             inputs,
-            items,
-            outputs,
+            model,
             variables,
             reading.known,
             **sections,  # type: ignore[arg-type]
@@ -139,11 +172,9 @@ class _Loader:
         sections = (value for key, value in self.data.items() if key not in KEYS and closest(key, KEYS) == "blocks")
         return {name: Block(name, None, broken=True) for value in sections if isinstance(value, dict) for name in value}
 
-    def _model(
-        self, layers: ItemReader, inputs: Mapping[str, TensorType]
-    ) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
+    def _model(self, layers: ItemReader, inputs: Mapping[str, TensorType]) -> Model | None:
         if "model" not in self.data:
-            return None, None
+            return None
         try:
             found = ModelReader(layers, inputs).read(self.data["model"])
             sound = not any(d.path.startswith(("blocks", "model")) for d in self.reader.diagnostics)
@@ -151,7 +182,7 @@ class _Loader:
                 self._uncalled(block, layers, tell=sound)  # else what was meant to call it may have been told already
         except TooLarge as stop:
             self.reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
-            return None, None
+            return None
         return found
 
     def _uncalled(self, block: Block, layers: ItemReader, *, tell: bool) -> None:
@@ -228,6 +259,11 @@ class _Loader:
                 help = f"write `${clash}` for the variable, or give one of the two another name"
                 place = _place_of(clash, self.document, at)
                 self.reader.report("NS308", f"`{clash}` is both a variable and a dim", place, help=help)
+
+    def _kind(self, key: str, section: type[Section]) -> type[Section]:
+        """What a section is: that of a GAN pair is trained in another way."""
+        model = self.data.get("model")
+        return AdversarialSection if key == "train" and isinstance(model, dict) and "gan" in model else section
 
     def _section(self, key: str, model: type[Section], variables: Variables) -> Section | None:
         if key not in self.data:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from netspec.components.base import describe
+from netspec.components.base import describe, written
 from netspec.diagnostics import Path, Problem, suggest
 from netspec.source import Plain
+from netspec.spec.composites import COMPOSITES, Autoencoder, Composite, Model
 from netspec.spec.families import FAMILIES, family_items
-from netspec.spec.items import Item
+from netspec.spec.items import Item, Net
 from netspec.spec.reader import Reader, Skip
 from netspec.spec.scopes import ItemReader
 from netspec.tensor import TensorType
 
 AT: Path = ("model",)
-KINDS = ("layers", *FAMILIES)
+KINDS = ("layers", *FAMILIES, *COMPOSITES)
+_WITH_OUTPUTS = ("layers", Autoencoder.type)
 
 
 class ModelReader:
@@ -24,20 +27,22 @@ class ModelReader:
         self.reader: Reader = layers.reader
         self.layers, self.inputs = layers, inputs
 
-    def read(self, model: Plain) -> tuple[tuple[Item, ...] | None, tuple[str, ...] | None]:
-        """The items and the names of the outputs; no items where they cannot be told."""
+    def read(self, model: Plain) -> Model | None:
+        """The networks of the model; None where they cannot be told."""
         if not isinstance(model, dict):
             help = "write `model:` with `layers:`, `mlp:` or `cnn:` below it"
             if isinstance(model, list):
                 help = "write `layers:` below `model:`, and the list below that"
             self.reader.report("NS204", f"`model` takes one kind of network, found {describe(model)}", AT, help=help)
-            return None, None
+            return None
         chosen = [key for key in model if key in KINDS]
-        unknown = [key for key in model if key not in KINDS and not (key == "outputs" and "layers" in model)]
+        unknown = [
+            key for key in model if key not in KINDS and not (key == "outputs" and any(kind in model for kind in _WITH_OUTPUTS))
+        ]
         for key in unknown:
             help = suggest(key, KINDS)
             if key == "outputs":
-                help = "`outputs` stands beside `layers` only: a family has one output"
+                help = "`outputs` stands beside `layers` or `autoencoder` only: what else there is has one output"
             self.reader.report("NS203", f"unknown kind of model `{key}`", (*AT, key), key=True, help=help)
         if len(chosen) != 1:
             if chosen or not unknown:
@@ -45,12 +50,17 @@ class ModelReader:
                 message = f"`model` holds exactly one kind of network, found {told}"
                 help = f"keep one of {told}" if chosen else suggest("", KINDS)
                 self.reader.report("NS211", message, AT, key=True, help=help)
-            return None, None
+            return None
         kind = chosen[0]
+        if kind in COMPOSITES:
+            return self._composite(kind, model[kind], model.get("outputs"))
         if kind == "layers":
-            items = self.layers.items(model[kind], (*AT, kind))
-            return (items if isinstance(model[kind], list) else None), self._outputs(model.get("outputs"))
-        return self._family(kind, model[kind]), None
+            items: tuple[Item, ...] | None = self.layers.items(model[kind], (*AT, kind))
+            items = items if isinstance(model[kind], list) else None
+            outputs = self._outputs(model.get("outputs"))
+        else:
+            items, outputs = self._family(kind, model[kind]), None
+        return None if items is None else Model({"network": Net(self.inputs, items, AT, outputs)}, outputs=outputs)
 
     def _outputs(self, given: Plain) -> tuple[str, ...] | None:
         at = (*AT, "outputs")
@@ -62,6 +72,42 @@ class ModelReader:
             self.reader.report("NS204", f"`outputs` takes a list of layer names, found {describe(value)}", at, help=help)
             return _meant(value)
         return tuple(str(name) for name in value)
+
+    def _composite(self, kind: str, value: Plain, outputs: Plain) -> Model | None:
+        """An autoencoder or a GAN pair: its fields, and each of its lists of layers."""
+        at, cls = (*AT, kind), COMPOSITES[kind]
+        named = self._outputs(outputs)
+        if not isinstance(value, dict):
+            help = f"write {' and '.join(f'`{part}:`' for part in cls.parts)} below it, each with a list of layers"
+            self.reader.report("NS204", f"`{kind}` takes fields, found {describe(value)}", at, help=help)
+            return None
+        bodies = {part: self.layers.items(value[part], (*at, part)) for part in cls.parts if part in value}
+        try:
+            fields = {key: each for key, each in value.items() if key not in bodies}
+            fields = self.reader.substituted(fields, self.layers.variables, at)  # type: ignore[assignment]
+        except Skip:
+            return None
+        composite = self.reader.component(cls, {**fields, **dict.fromkeys(bodies, ())}, at)
+        if composite is None or not self.inputs:
+            return None
+        try:
+            networks = composite.networks(bodies, self.inputs, at)
+        except Problem as problem:
+            self.reader.problem(problem, at, key=True)
+            return None
+        if named is not None:
+            networks = self._with_outputs(composite, networks, named)
+        return Model(networks, composite, bodies, named)
+
+    def _with_outputs(self, composite: Composite, networks: dict[str, Net], named: tuple[str, ...]) -> dict[str, Net]:
+        """An autoencoder's outputs as they were given; what it is trained on has to be among them."""
+        ((name, net),) = networks.items()
+        missing = [output for output in net.outputs or () if output not in named]
+        if missing:
+            help = f"write `outputs: {written([*missing, *named])}`"
+            message = f"an {composite.type} gives `{missing[0]}`, but `outputs` leaves it out"
+            self.reader.report("NS202", message, (*AT, "outputs"), help=help)
+        return {name: replace(net, outputs=(*missing, *named))}
 
     def _family(self, kind: str, value: Plain) -> tuple[Item, ...] | None:
         at = (*AT, kind)

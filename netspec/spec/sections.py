@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
@@ -11,7 +12,18 @@ from pydantic_core import PydanticCustomError
 from netspec.components.augment import AUGMENTS, Augment
 from netspec.components.base import Choice, choose_component, describe, one_of
 from netspec.components.fields import Bool, Count, CountOrZero, Int, NotNegative, Positive, Rate, Texts
-from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Loss, Metric, Optimizer, Schedule
+from netspec.components.objectives import (
+    ADVERSARIAL_LOSSES,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    SCHEDULES,
+    AdversarialLoss,
+    Loss,
+    Metric,
+    Optimizer,
+    Schedule,
+)
 from netspec.components.objectives.optimizers import ConstantSchedule
 from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
     AnySchedule: TypeAlias = Schedule
     AnyMetric: TypeAlias = Metric
     AnyLoss: TypeAlias = Loss
+    AnyAdversarialLoss: TypeAlias = AdversarialLoss
 else:
     AnySource = one_of(lambda: SOURCES, "source")
     AnyTransform = one_of(lambda: TRANSFORMS, "preprocessing step")
@@ -33,6 +46,7 @@ else:
     AnySchedule = one_of(lambda: SCHEDULES, "schedule")
     AnyMetric = one_of(lambda: METRICS, "metric")
     AnyLoss = one_of(lambda: LOSSES, "loss")
+    AnyAdversarialLoss = one_of(lambda: ADVERSARIAL_LOSSES, "loss of a pair")
 
 
 class Section(BaseModel):
@@ -139,11 +153,31 @@ class DataSection(Section):
     )
 
 
+def _other_losses(theirs: Callable[[], AbstractSet[str]], help: str) -> Callable[[object], object]:
+    """Tells a loss that belongs to the other kind of model."""
+
+    def check(value: object) -> object:
+        name = value if isinstance(value, str) else next(iter(value), None) if isinstance(value, Mapping) else None
+        if name in theirs():
+            raise PydanticCustomError("ns206", "`{name}` is not a loss of this model", {"name": name, "help": help})
+        return value
+
+    return check
+
+
 def _losses(value: object) -> object:
     """One loss, or one for each output name."""
+    value = _of_a_pair(value)
     if not isinstance(value, Mapping) or not value or _is_one_loss(value):
         return choose_component(LOSSES, "loss", value)
     return _losses_by_output().validate_python(value)
+
+
+_of_a_pair = _other_losses(lambda: ADVERSARIAL_LOSSES.keys() - LOSSES.keys(), "it is a loss of a GAN pair: `model: {gan: ...}`")
+_of_a_network = _other_losses(
+    lambda: LOSSES.keys() - ADVERSARIAL_LOSSES.keys(),
+    "a pair takes `non_saturating`, `hinge`, `least_squares` or `wasserstein_gp`",
+)
 
 
 @cache
@@ -193,7 +227,30 @@ class Checkpoint(Section):
     keep: Count = Field(3, description="Checkpoints kept, beside the best.")
 
 
-class TrainSection(Section):
+class KlSection(Section):
+    """What a variational code costs: its divergence from the standard normal distribution, for each value of the target."""
+
+    weight: NotNegative = Field(
+        1.0, description="1 with `binary_cross_entropy` is the evidence lower bound; more is a beta-VAE."
+    )
+    warmup_epochs: NotNegative = Field(0.0, description="Epochs over which the weight grows from 0.", examples=[5])
+
+
+class Training(Section):
+    """What the training of any network has."""
+
+    epochs: Count = Field(10, description="Passes over the training part.")
+    batch_size: Count = Field(32, description="Examples a step.")
+    early_stopping: EarlyStopping | None = Field(
+        None, description="Stops when nothing gets better.", examples=[{"monitor": "validation_loss", "patience": 5}]
+    )
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="What is computed in; master weights are float32.")
+    on_nonfinite: Literal["stop", "skip", "rollback"] = Field("stop", description="What happens at a loss that is not finite.")
+    seed: CountOrZero = Field(0, description="Decides everything random.")
+    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="When state is saved.")
+
+
+class TrainSection(Training):
     """How the network is trained."""
 
     loss: Annotated[Any, BeforeValidator(_losses), Choice(lambda: LOSSES), WithJsonSchema({"x-netspec": "losses"})] = Field(
@@ -204,23 +261,100 @@ class TrainSection(Section):
     )
     optimizer: AnyOptimizer = Field(description="How gradients become updates.", examples=[{"adam": 1e-3}])
     schedule: AnySchedule = Field(default_factory=ConstantSchedule, description="How the learning rate changes.")
-    epochs: Count = Field(10, description="Passes over the training part.")
-    batch_size: Count = Field(32, description="Examples a step.")
     metrics: Annotated[tuple[AnyMetric, ...], BeforeValidator(_list("metrics"))] = Field(
         (), description="Figures beside the loss."
     )
-    early_stopping: EarlyStopping | None = Field(
-        None, description="Stops when nothing gets better.", examples=[{"monitor": "validation_loss", "patience": 5}]
-    )
     regularization: Regularization = Field(default_factory=Regularization, description="A penalty on all kernels.")
     gradient: Gradient = Field(default_factory=Gradient, description="Clipping and accumulation.")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="What is computed in; master weights are float32.")
+    kl: KlSection = Field(default_factory=KlSection, description="What the code of a variational autoencoder costs.")
     ema: Rate | None = Field(
         None, description="Decay of an average of the weights, which is then evaluated and exported.", examples=[0.999]
     )
-    on_nonfinite: Literal["stop", "skip", "rollback"] = Field("stop", description="What happens at a loss that is not finite.")
-    seed: CountOrZero = Field(0, description="Decides everything random.")
-    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="When state is saved.")
+
+
+class Side(Section):
+    """How one side of a GAN pair is trained."""
+
+    optimizer: AnyOptimizer = Field(description="How gradients become updates.", examples=[{"adam": 2e-4}])
+    schedule: AnySchedule = Field(default_factory=ConstantSchedule, description="How the learning rate changes.")
+    clip_norm: Positive | None = Field(None, description="Scales down gradients whose joint norm is larger.", examples=[1.0])
+
+
+class GeneratorSide(Side):
+    """How the generator is trained."""
+
+    ema: Rate | None = Field(
+        None, description="Decay of an average of the weights, which is then sampled and exported.", examples=[0.999]
+    )
+
+
+class DiscriminatorSide(Side):
+    """How the discriminator is trained."""
+
+    steps: Annotated[Count, WithJsonSchema({"x-netspec": "count", "minimum": 1})] = Field(
+        1, description="Its updates for each one of the generator, every one on a batch of its own."
+    )
+    label_smoothing: Rate = Field(0.0, description="Lowers the target of real examples by this.", examples=[0.1])
+
+
+class Samples(Section):
+    """The pictures of what the generator makes, drawn from the same latent vectors every time."""
+
+    grid: tuple[Count, Count] = Field((8, 8), description="Rows and columns.")
+    every_epochs: Count = Field(1, description="Epochs between two pictures.")
+
+
+class Frechet(Section):
+    """The Frechet distance between real and generated examples, in the features of a classifier (Heusel et al. 2017)."""
+
+    classifier: str = Field(
+        description="A run (`NAME/best` below `--runs`) or an .onnx file; what goes into its last layer are the features.",
+        examples=["digits-cnn/best"],
+    )
+    samples: Count = Field(2000, description="Examples that are drawn of either kind.")
+
+
+class AdversarialSection(Training):
+    """How a GAN pair is trained."""
+
+    loss: Annotated[AnyAdversarialLoss, BeforeValidator(_of_a_network)] = Field(
+        description="What the two sides aim at.", examples=["non_saturating"]
+    )
+    generator: GeneratorSide = Field(description="How the generator is trained.")
+    discriminator: DiscriminatorSide = Field(description="How the discriminator is trained.")
+    r1: NotNegative = Field(
+        0.0,
+        description="Weight of the discriminator's squared gradient at real examples (Mescheder et al. 2018).",
+        examples=[10],
+    )
+    samples: Samples = Field(default_factory=Samples, description="Pictures of what the generator makes.")
+    frechet: Frechet | None = Field(
+        None, description="How far what is made is from what is real.", examples=[{"classifier": "digits-cnn/best"}]
+    )
+
+
+RUN_REFERENCE = re.compile(r"(?P<name>[a-z][a-z0-9_-]*)(/(?!best\Z)(?P<id>[A-Za-z0-9_-]+))?(/best)?\Z")
+
+
+def _run_reference(value: object) -> object:
+    if isinstance(value, str) and not RUN_REFERENCE.match(value):
+        raise _refused(f"`{value}` is no run", "write `NAME/best`, or `NAME/ID/best`: runs are found below `--runs`")
+    return value
+
+
+class InitializeSection(Section):
+    """Parts whose weights come from an earlier run."""
+
+    run: Annotated[str, BeforeValidator(_run_reference)] = Field(
+        alias="from",
+        description="`NAME/best` for the newest finished run of that name below `--runs`, `NAME/ID/best` for one of them.",
+        examples=["digits-autoencoder/best"],
+    )
+    layers: dict[str, str] = Field(
+        description="For each named layer or block here, the one there whose weights it takes.",
+        examples=[{"encoder": "encoder"}],
+    )
+    freeze: Bool = Field(False, description="Training leaves these weights as they are.")
 
 
 class ExportSection(Section):
@@ -351,9 +485,10 @@ class DimSection(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
+    "initialize": InitializeSection,
     "data": DataSection,
     "train": TrainSection,
     "export": ExportSection,
     "expect": ExpectSection,
 }
-"""The sections of a spec beside the model, by their keys."""
+"""The sections of a spec beside the model, by their keys. Under `model: gan`, `train` is an `AdversarialSection`."""

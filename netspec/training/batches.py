@@ -33,10 +33,12 @@ class Piece(NamedTuple):
 
 
 def on_device(inputs: Mapping[str, Array], targets: Mapping[str, Array], lengths: Mapping[str, Array]) -> Batch:
-    """Rows as device arrays."""
+    """Rows as device arrays; a target that is an input is the same array."""
+    arrays = {name: jnp.asarray(x) for name, x in inputs.items()}
+    same = {id(x): arrays[name] for name, x in inputs.items()}
     return Batch(
-        tuple(jnp.asarray(x) for x in inputs.values()),
-        {name: jnp.asarray(y) for name, y in targets.items()},
+        tuple(arrays.values()),
+        {name: same[id(y)] if id(y) in same else jnp.asarray(y) for name, y in targets.items()},
         {dim: jnp.asarray(each, jnp.int32) for dim, each in lengths.items()},
     )
 
@@ -78,6 +80,29 @@ def _cut(data: Batch, order: Array, batch: int) -> list[Piece]:
     full = len(order) // batch * batch
     pieces = [Piece(data, order[:full].reshape(-1, batch))] if full else []
     return [*pieces, Piece(data, order[None, full:])] if full < len(order) else pieces
+
+
+class RoundFeed(Feed):
+    """Steps of several batches each, all full: what is left over waits for another epoch's order."""
+
+    def __init__(self, part: Part, batch: int, rounds: int, seed: int) -> None:
+        super().__init__(part, batch * rounds, seed)
+        self.batch = max(rounds, self.batch // rounds * rounds)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.part.rows // self.batch
+
+    @property
+    def rows(self) -> int:
+        """Rows of an epoch."""
+        return self.steps * self.batch
+
+    def epoch(self, number: int) -> list[Piece]:
+        """The pieces of an epoch."""
+        order = permutation(self.part.rows, self.seed, number).astype(np.int32)
+        return _cut(self.data, order[: self.rows], self.batch)
 
 
 class StreamFeed(Feed):

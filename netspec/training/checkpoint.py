@@ -103,6 +103,24 @@ def load_newest(folder: Path) -> tuple[Saved | None, tuple[str, ...]]:
     return None, ()
 
 
+def best_weights(folder: Path) -> Arrays | None:
+    """The best weights of the newest sound checkpoint by name, or its own where none was best; None without a checkpoint.
+
+    Raises SpecError NS530 where every checkpoint is damaged.
+    """
+    saved, _ = load_newest(folder)
+    if saved is None:
+        return None
+    # Moving averages come last: they take the place of the weights that they are averages of.
+    for parts in (("best/weights/",), ("parameters/", "statistics/", "ema/")):
+        found = {
+            name.removeprefix(part): array for part in parts for name, array in saved.arrays.items() if name.startswith(part)
+        }
+        if found:
+            return found
+    return {}
+
+
 def link(folder: Path, name: str, target: Path) -> None:
     """Point the link `best` or `last` at a checkpoint, in one step."""
     beside = folder / f".{name}.{os.getpid()}"

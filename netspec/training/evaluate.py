@@ -17,10 +17,13 @@ from netspec.data.stream import in_lanes
 from netspec.graph.ir import Port
 from netspec.graph.objective import logits
 from netspec.training.batches import Batch, in_buckets, on_device
+from netspec.training.steps.costs import Costs
 from netspec.training.steps.supervised import masked_sum
 
 Array = np.ndarray[Any, Any]
 _LEAST_BATCH = 256
+_COSTS, _DIVERGENCE = ".costs", ".divergence"
+"""What is summed beside the losses of outputs, under names that no output has."""
 
 
 class Evaluator:
@@ -33,7 +36,9 @@ class Evaluator:
         metrics: Sequence[Metric],
         preprocess: Preprocess,
         batch_size: int,
+        costs: Costs | None = None,
     ) -> None:
+        self.costs = costs if costs is not None and costs.nodes else None
         self.network, self.losses, self.metrics, self.preprocess = network, losses, metrics, preprocess
         self.plans = output_plans(network.graph, losses, preprocess)
         self.batch = max(batch_size, _LEAST_BATCH)
@@ -54,6 +59,10 @@ class Evaluator:
             if name in batch.targets:
                 each = loss.each(values[logits(graph, name, loss)], batch.targets[name])
                 sums[name] = masked_sum(each, lengths_of(graph.output_types[name], batch.lengths))
+        if self.costs is not None:
+            sums[_COSTS] = (self.costs.each(values).sum(), len(batch.inputs[0]))
+            if self.costs.draws:
+                sums[_DIVERGENCE] = (self.costs.divergence(values).sum(), len(batch.inputs[0]))
         return {name: values[port] for name, port in graph.outputs.items()}, sums
 
     def part(self, weights: Weights, part: Part, name: str) -> dict[str, float]:
@@ -67,8 +76,10 @@ class Evaluator:
                 total[1] += float(count)
             shown = {key: readable(np.asarray(value), self.plans[key], behind.raw) for key, value in outputs.items()}
             scorer.update(shown, targets, behind)
-        losses = [self.losses[output].weight * summed / count for output, (summed, count) in totals.items()]
-        return {f"{name}_loss": sum(losses)} | scorer.results(name)
+        means = {output: summed / count for output, (summed, count) in totals.items()}
+        divergence = {f"{name}_kl": means.pop(_DIVERGENCE)} if _DIVERGENCE in means else {}
+        loss = sum(means[output] * (self.losses[output].weight if output in self.losses else 1.0) for output in means)
+        return {f"{name}_loss": loss} | divergence | scorer.results(name)
 
     def _batches(self, weights: Weights, part: Part) -> Iterator[tuple[Any, Any, Any, Rows]]:
         """Outputs, sums of losses, targets and rows of each batch."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netspec.components.transforms.pipeline import Preprocess
+from netspec.data.pictures import write
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program, build
 from netspec.source import Document, read_own
@@ -44,6 +45,11 @@ class RunFolder:
             raise SpecError(
                 Diagnostic("NS531", message, help=("name the folder that `netspec train` printed",), exit_code=2)
             ) from None
+
+    def write_picture(self, name: str, picture: Any) -> None:
+        """Write a picture [height, width, 3] of bytes below `samples`."""
+        (self.path / "samples").mkdir(exist_ok=True)
+        write(self.path / "samples" / name, picture)
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a JSON file whole or not at all."""

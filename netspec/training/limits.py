@@ -27,7 +27,7 @@ def available_memory() -> int:
 
 def refuse_oversized(spec: Spec, graph: Graph) -> None:
     """Raises SpecError NS007, with the largest layers, where a training step cannot fit."""
-    needed, limit = training_memory(graph, spec.train), int(available_memory() * _SHARE)
+    needed, limit = training_memory(graph, spec.training), int(available_memory() * _SHARE)
     if not isinstance(needed, int) or needed <= limit:
         return
     sizes = {node.name: _bytes(graph, node.name) for node in graph.nodes}

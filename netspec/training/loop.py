@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,20 +13,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netspec.compiler.network import Functional
 from netspec.components.layers.conv import Convolution
-from netspec.components.objectives import Loss
-from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.ir import Graph
-from netspec.spec.sections import TrainSection
+from netspec.spec.sections import Training
 from netspec.training import checkpoint
-from netspec.training.batches import Piece, feed
-from netspec.training.evaluate import Evaluator
+from netspec.training.batches import Feed, Piece
 from netspec.training.folder import RunFolder
-from netspec.training.setup import class_weights, fills, monitored
-from netspec.training.state import evaluated, packed, unpacked
-from netspec.training.steps.supervised import MOST_SKIPPED, State, Supervised, compiled_chunk, compiled_step, is_finite
+from netspec.training.judge import Judge
+from netspec.training.state import Weights, evaluated, packed, started_from, unpacked
+from netspec.training.steps.stepping import (
+    MOST_SKIPPED,
+    Figures,
+    Objective,
+    State,
+    compiled_chunk,
+    compiled_step,
+    is_finite,
+)
 from netspec.training.tensorboard import EventFiles
 from netspec.training.watch import Quiet, Watcher
 
@@ -78,46 +82,42 @@ class Outcome:
     progress: Progress
 
 
-class Trainer:
-    """Trains one network in one run folder."""
+def scans(graphs: Iterable[Graph]) -> bool:
+    """Whether several steps go into one dispatch: XLA's CPU backend is some 60 times slower at a convolution's weight
+    gradient inside a loop."""
+    convolves = any(isinstance(node.op, Convolution) for graph in graphs for node in graph.nodes)
+    return not (convolves and jax.default_backend() == "cpu")
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        graph: Graph,
-        losses: Mapping[str, Loss],
-        train: TrainSection,
-        dataset: Dataset,
-        augment: Sequence[Any] = (),
-        watcher: Watcher | None = None,
-    ) -> None:
-        self.folder, self.train, self.dataset = folder, train, dataset
+
+@dataclass(frozen=True)
+class Course:
+    """What is trained, on what, and who judges it; `scans` puts several steps into one dispatch."""
+
+    train: Training
+    objective: Objective
+    feed: Feed
+    judge: Judge
+    scans: bool
+
+
+class Trainer:
+    """Trains one program in one run folder."""
+
+    def __init__(self, folder: RunFolder, course: Course, watcher: Watcher | None = None, start: Weights | None = None) -> None:
+        self.folder, self.train, self.objective = folder, course.train, course.objective
+        self.feed, self.judge, self.scans = course.feed, course.judge, course.scans
         self.watcher = watcher or Quiet()
-        self.network = Functional(graph)
-        self.feed = feed(dataset.train, train.batch_size, train.seed)
+        self.start = start or {}
         self.rows = self.feed.rows
-        self.objective = Supervised(
-            self.network,
-            losses,
-            train,
-            steps_per_epoch=self.feed.steps,
-            augment=tuple(augment),
-            fills=fills(dataset.preprocess),
-            class_weights=class_weights(train, losses, dataset),
-        )
-        self.evaluator = Evaluator(self.network, losses, train.metrics, dataset.preprocess, train.batch_size)
-        self.monitor, self.larger_is_better = monitored(train, "validation" in dataset.parts)
-        convolves = any(isinstance(node.op, Convolution) for node in graph.nodes)
-        # XLA's CPU backend runs a convolution's weight gradient some 60 times slower inside a loop.
-        self.scans = not (convolves and jax.default_backend() == "cpu")
         # Watching every step costs a pass over all gradients. By default a failure is looked for once an
         # epoch, and only then are the steps since the last checkpoint done again, watched.
-        self.watching = train.on_nonfinite != "stop"
+        self.watching = self.train.on_nonfinite != "stop"
         self._compile()
         self.finite = jax.jit(is_finite)
         self.signalled: int | None = None
         self.passed_over: list[int] = []
         self.queue: list[jax.Array] = []
+        self.told: tuple[str, ...] = ()
         self.done, self.shown = 0, 0.0
         self.saved_at = 0.0
         self.save_seconds = 0.0
@@ -146,7 +146,9 @@ class Trainer:
         self.signalled = number
 
     def _begin(self, resume: bool) -> tuple[State, Progress]:
-        state = self.objective.init(self.network.init(self.train.seed))
+        state = self.objective.init(self.train.seed)
+        if self.start:
+            state = started_from(state, self.start)
         if not resume:
             return state, Progress()
         saved, told = checkpoint.load_newest(self.folder.checkpoints)
@@ -165,14 +167,14 @@ class Trainer:
                 return Outcome("early", progress)
             began = time.perf_counter()
             try:
-                state, losses = self._epoch(state, progress)
+                state, told = self._epoch(state, progress)
             except RolledBack as failure:
                 state, progress = self._rolled_back(progress, failure.step)
                 continue
             except Unwatched:
                 state, progress = self._again_watched(progress)
                 continue
-            self._finish_epoch(state, progress, losses, time.perf_counter() - began)
+            self._finish_epoch(state, progress, told, time.perf_counter() - began)
             if progress.epoch % self.train.checkpoint.every_epochs == 0 and self._may_save():
                 self._save(state, progress)
             if self.signalled is not None:
@@ -207,28 +209,31 @@ class Trainer:
         rule = self.train.early_stopping
         return rule is not None and progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= rule.patience
 
-    def _epoch(self, state: State, progress: Progress) -> tuple[State, list[tuple[Any, int]]]:
-        """All steps of an epoch; what the steps lost, with the rows of each."""
-        found: list[tuple[Any, int]] = []
+    def _epoch(self, state: State, progress: Progress) -> tuple[State, dict[str, float]]:
+        """All steps of an epoch; the mean of each figure, where every row counts the same."""
+        found: list[tuple[Figures, int]] = []
         self.done = 0
         for piece in self.feed.epoch(progress.epoch):
             several = self.scans and len(piece.rows) > 1
-            state, losses = (self._scanned if several else self._stepped)(state, piece, progress)
-            found.append((losses, piece.rows.shape[1]))
-        lost = jnp.concatenate([jnp.atleast_1d(losses) for losses, _ in found])
-        if not self.watching and not bool(self.finite(state, lost)):
+            state, figures = (self._scanned if several else self._stepped)(state, piece, progress)
+            found.append((figures, piece.rows.shape[1]))
+        told = {name: jnp.concatenate([figures[name] for figures, _ in found]) for name in found[0][0]}
+        if not self.watching and not bool(self.finite(state, told)):
             raise Unwatched
-        return self._check_finite(state, progress), [(np.asarray(losses), rows) for losses, rows in found]
+        state = self._check_finite(state, progress)
+        sizes = np.concatenate([np.full(next(iter(figures.values())).size, rows) for figures, rows in found])
+        return state, {name: float(np.average(np.asarray(each), weights=sizes)) for name, each in told.items()}
 
-    def _scanned(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Any]:
+    def _scanned(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Figures]:
         steps, batch = piece.rows.shape
-        losses, order = jnp.zeros(steps), jnp.asarray(piece.rows)
+        order = jnp.asarray(piece.rows)
+        figures = {name: jnp.zeros(steps) for name in self._figures(state, piece)}
         done, chunk = 0, getattr(self, "chunk", 16)
         while done < steps:
             stop = min(steps, done + chunk)
             began = time.perf_counter()
-            state, losses = self.many(state, losses, piece.data, order, jnp.int32(done), jnp.int32(stop))
-            losses.block_until_ready()
+            state, figures = self.many(state, figures, piece.data, order, jnp.int32(done), jnp.int32(stop))
+            jax.block_until_ready(figures)
             seconds = time.perf_counter() - began
             if stop - done == chunk and seconds < _CHUNK_SECONDS / 2:
                 chunk *= 2
@@ -236,22 +241,29 @@ class Trainer:
             done = stop
             self.watcher.progressed(progress.epoch, self.done, float("nan"))
         self.chunk = chunk
-        return state, losses
+        return state, figures
 
-    def _stepped(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Any]:
-        losses: list[Any] = []
+    def _figures(self, state: State, piece: Piece) -> tuple[str, ...]:
+        """The names of what a step tells."""
+        if not self.told:
+            _, figures = jax.eval_shape(self.one, state, piece.data, piece.rows[0])
+            self.told = tuple(figures)
+        return self.told
+
+    def _stepped(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Figures]:
+        found: list[Figures] = []
         order = jnp.asarray(piece.rows)
         for index in range(len(piece.rows)):
-            state, loss = self.one(state, piece.data, order[index])
-            losses.append(loss)
-            self.queue.append(loss)
+            state, figures = self.one(state, piece.data, order[index])
+            found.append(figures)
+            self.queue.append(next(iter(figures.values())))
             if len(self.queue) > _QUEUE:
                 self.queue.pop(0).block_until_ready()  # a short queue keeps reports and signals prompt
             self.done += piece.rows.shape[1]
             if time.perf_counter() - self.shown > _CHUNK_SECONDS:
                 self.shown = time.perf_counter()
                 self.watcher.progressed(progress.epoch, self.done, float("nan"))
-        return state, jnp.stack(losses)
+        return state, {name: jnp.stack([figures[name] for figures in found]) for name in found[0]}
 
     def _check_finite(self, state: State, progress: Progress) -> State:
         """Stops at a step that was not finite, or as `on_nonfinite` says. Raises SpecError NS520, RolledBack."""
@@ -264,31 +276,24 @@ class Trainer:
                 raise RolledBack(failed)
             self.watcher.told(f"step {failed} was not finite and was skipped")
             return {**state, "failed": jnp.full((), -1, jnp.int32)}
-        rate = float(np.asarray(self.objective.schedule()(failed // self.train.gradient.accumulate)))
+        rates = " and ".join(f"{rate:.3g}" for rate in dict.fromkeys(self.objective.rates(failed).values()))
         raise SpecError(
             Diagnostic(
                 "NS520",
-                f"the loss or a gradient is not finite at step {failed} (epoch {progress.epoch + 1}), learning rate {rate:.3g}",
-                help=("lower the learning rate, or add `gradient: {clip_norm: 1.0}`", "check that the inputs are scaled"),
+                f"the loss or a gradient is not finite at step {failed} (epoch {progress.epoch + 1}), learning rate {rates}",
+                help=(self.objective.advice, "check that the inputs are scaled"),
                 exit_code=6,
             )
         )
 
-    def _finish_epoch(self, state: State, progress: Progress, lost: list[tuple[Any, int]], seconds: float) -> None:
-        """Evaluate, remember the best, write the epoch's line."""
-        losses = np.concatenate([np.atleast_1d(each) for each, _ in lost])
-        sizes = np.concatenate([np.full(np.size(each), rows) for each, rows in lost])
+    def _finish_epoch(self, state: State, progress: Progress, told: Mapping[str, float], seconds: float) -> None:
+        """Judge, remember the best, write the epoch's line."""
         step = int(state["step"])
-        record: dict[str, Any] = {
-            "epoch": progress.epoch + 1,
-            "step": step,
-            "train_loss": float(np.average(losses, weights=sizes)),
-        }
-        if "validation" in self.dataset.parts:
-            record |= self.evaluator.part(evaluated(state), self.dataset.parts["validation"], "validation")
-        record["learning_rate"] = float(np.asarray(self.objective.schedule()((step - 1) // self.train.gradient.accumulate)))
+        record: dict[str, Any] = {"epoch": progress.epoch + 1, "step": step, **told}
+        judged = self.judge.epoch(evaluated(state), progress.epoch + 1, told)
+        record |= {**judged.figures, **self.objective.rates(step - 1)}
         progress.epoch += 1
-        value = record.get(self.monitor)
+        value = record.get(self.judge.monitor)
         better = value is not None and self._improves(value, progress)
         if better:
             progress.best_value, progress.best_epoch = value, progress.epoch
@@ -298,6 +303,11 @@ class Trainer:
         with self.folder.metrics.open("a") as stream:
             stream.write(json.dumps(line) + "\n")
         self.events.write(line)
+        if judged.picture is not None:
+            self.folder.write_picture(f"epoch-{progress.epoch:04d}.png", judged.picture)
+            self.events.picture("samples", judged.picture, step)
+        for warning in judged.warnings:
+            self.watcher.warned(warning)
         self.watcher.epoch_done(line, best=better)
 
     def _improves(self, value: float, progress: Progress) -> bool:
@@ -306,7 +316,7 @@ class Trainer:
         if progress.best_value is None:
             return True
         least = self.train.early_stopping.min_delta if self.train.early_stopping else 0.0
-        gain = value - progress.best_value if self.larger_is_better else progress.best_value - value
+        gain = value - progress.best_value if self.judge.larger_is_better else progress.best_value - value
         return gain > least
 
     def _may_save(self) -> bool:

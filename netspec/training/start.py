@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from netspec.components.objectives import Loss
 from netspec.data import Dataset, Roots, prepare
 from netspec.diagnostics import Diagnostic, Problem, SpecError, placed
 from netspec.graph import Program
 from netspec.graph.ir import RaggedProblem
-from netspec.graph.objective import losses_by_output
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
 from netspec.spec.reader import dotted
+from netspec.training import checkpoint
+from netspec.training.anomaly import threshold
+from netspec.training.courses import course
 from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
+from netspec.training.initialize import initial_weights
 from netspec.training.limits import refuse_oversized
 from netspec.training.loop import Interrupted, Outcome, Trainer
+from netspec.training.samples import Features
 from netspec.training.watch import Quiet, Watcher
 
 _PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
@@ -39,31 +42,37 @@ def train(
     lengths: Mapping[str, int] | None = None,
     allow_change: Sequence[str] = (),
     watcher: Watcher | None = None,
+    features: Callable[[], Features | None] = lambda: None,
 ) -> tuple[RunFolder, Outcome]:
     """Train a spec in a run folder of its own, or go on with an earlier one.
+
+    `features` opens the classifier that a pair is judged by, where its spec names one.
 
     Raises SpecError for anything wrong with spec, data or folder, Interrupted after a signal.
     """
     watcher = watcher or Quiet()
-    if spec.train is None:
+    if spec.training is None:
         message = "the spec has no `train` section"
         raise SpecError(
             Diagnostic("NS510", message, file=spec.document.file, help=("add `train: {loss: ..., optimizer: ...}`",))
         )
     dataset = prepare(spec, program, roots, lengths)
-    kept = {name: length for name, length in dataset.lengths.items() if name in program.main.weight_names}
+    needed = frozenset().union(*(graph.weight_names for graph in program.graphs.values()))
+    kept = {name: length for name, length in dataset.lengths.items() if name in needed}
     bound = ragged(bind(program, kept), dataset.preprocess.ragged, spec)
-    refuse_oversized(spec, bound.main)
+    for graph in bound.graphs.values():
+        refuse_oversized(spec, graph)
     _warn_small(spec, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
+    begun = resume and bool(checkpoint.steps(folder.checkpoints))
+    start = {} if begun else initial_weights(spec, bound, roots)
     with Lock(folder):
         if resume and (folder.path / "manifest.json").exists():
             _check_unchanged(folder, spec, dataset, allow_change)
         else:
             _refuse_used(folder, resume)
         manifest = _begin(folder, spec, roots, dataset, kept)
-        losses: dict[str, Loss] = losses_by_output(spec, bound.main)
-        trainer = Trainer(folder, bound.main, losses, spec.train, dataset, spec.data.augment if spec.data else (), watcher)
+        trainer = Trainer(folder, course(spec, bound, dataset, features()), watcher, start)
         try:
             outcome = trainer.run(resume=resume, stop_after=stop_after)
         except Interrupted as stop:
@@ -72,13 +81,15 @@ def train(
         except SpecError:
             _end(folder, manifest, "failed")
             raise
-        _end(folder, {**manifest, "best_epoch": outcome.progress.best_epoch}, outcome.ended)
+        strange = threshold(spec, bound.main, dataset, checkpoint.best_weights(folder.checkpoints) or {})
+        more = {} if strange is None else {"threshold": strange}
+        _end(folder, {**manifest, "best_epoch": outcome.progress.best_epoch, **more}, outcome.ended)
     return folder, outcome
 
 
 def bind(program: Program, lengths: Mapping[str, int]) -> Program:
     """The program with every dim bound that weights depend on. Raises SpecError NS410 for one that is not."""
-    unbound = sorted(program.main.weight_names - lengths.keys())
+    unbound = sorted(frozenset().union(*(graph.weight_names for graph in program.graphs.values())) - lengths.keys())
     if unbound:
         help = f"give it one with `--dim {unbound[0]}=N`, or let the data bind it"
         raise SpecError(Diagnostic("NS410", f"the size `{unbound[0]}` has no length yet", help=(help,)))
@@ -99,10 +110,10 @@ def ragged(program: Program, names: frozenset[str], spec: Spec) -> Program:
 
 
 def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
-    assert spec.train is not None
-    if spec.train.batch_size > dataset.train.rows:
+    assert spec.training is not None
+    if spec.training.batch_size > dataset.train.rows:
         watcher.told(
-            f"batch_size {spec.train.batch_size} is more than the {dataset.train.rows} training rows: one batch an epoch"
+            f"batch_size {spec.training.batch_size} is more than the {dataset.train.rows} training rows: one batch an epoch"
         )
 
 
@@ -159,14 +170,14 @@ def _flat(data: Any, path: str = "") -> dict[str, Any]:
 
 
 def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, lengths: Mapping[str, int]) -> dict[str, Any]:
-    assert spec.train is not None
+    assert spec.training is not None
     device = jax.devices()[0]
     manifest = {
         "version": 1,
         "name": spec.name,
         "state": "running",
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seed": spec.train.seed,
+        "seed": spec.training.seed,
         "lengths": lengths,
         "ragged": sorted(dataset.preprocess.ragged),
         "rows": {name: part.rows for name, part in dataset.parts.items()},

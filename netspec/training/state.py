@@ -10,13 +10,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.training.steps.supervised import State
+from netspec.training.steps.stepping import State
+
+Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
 def evaluated(state: State) -> dict[str, jax.Array]:
-    """The weights that are judged and shipped: the moving average where there is one."""
-    weights = state["ema"] if "ema" in state else state["parameters"]
-    return {**weights, **state["statistics"]}
+    """The weights that are judged and shipped: moving averages where there are some."""
+    return {**state["parameters"], **state.get("ema", {}), **state["statistics"]}
+
+
+def started_from(state: State, weights: Weights) -> State:
+    """A state before its first step, with some weights taken from elsewhere."""
+    found: State = dict(state)
+    for kind in ("parameters", "statistics", "ema"):
+        if kind in state:
+            found[kind] = {
+                name: jnp.asarray(weights[name], x.dtype) if name in weights else x for name, x in state[kind].items()
+            }
+    return found
 
 
 def packed(tree: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from tensorboardX import SummaryWriter
 
 _NO_FIGURES = ("epoch", "step")
@@ -29,3 +30,7 @@ class EventFiles:
         for name, value in record.items():
             if name not in _NO_FIGURES:
                 self.writer.add_scalar(name, value, record["step"])
+
+    def picture(self, name: str, picture: np.ndarray[Any, Any], step: int) -> None:
+        """A picture [height, width, channels] of bytes."""
+        self.writer.add_image(name, picture, step, dataformats="HWC")

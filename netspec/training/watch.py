@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from netspec.diagnostics import Diagnostic
+
 
 class Watcher(Protocol):
     """Who is told how training goes."""
@@ -21,6 +23,9 @@ class Watcher(Protocol):
     def told(self, message: str) -> None:
         """Something worth a line."""
 
+    def warned(self, warning: Diagnostic) -> None:
+        """Something that seems to go wrong, with advice."""
+
 
 class Quiet:
     """A watcher that shows nothing."""
@@ -35,4 +40,7 @@ class Quiet:
         """Nothing."""
 
     def told(self, message: str) -> None:
+        """Nothing."""
+
+    def warned(self, warning: Diagnostic) -> None:
         """Nothing."""

@@ -115,7 +115,9 @@ def test_filling_up_changes_neither_loss_nor_gradient_nor_metric(case: str, monk
         inputs, targets = {"input": longer(ids, by)}, {name: longer(classes, by) if each_step else classes}
         batch = on_device(inputs, targets, {"time": LENGTHS})
         objective = Supervised(network, losses, spec.train, steps_per_epoch=1)
-        one = jax.jit(jax.value_and_grad(lambda w, b=batch, o=objective: o.loss(w, {}, b, jax.random.key(0))[0]))
+        one = jax.jit(
+            jax.value_and_grad(lambda w, b=batch, o=objective: o.loss(w, {}, b, jax.random.key(0), jax.numpy.zeros(()))[0])
+        )
         loss, gradient = one(weights)
         shape = targets[name].shape[1:]
         pipe = TargetPipe("label", "array" if each_step else "number", (), shape, ("a", "b", "c"), ids=each_step)

@@ -101,6 +101,17 @@ class Layer(Component):
         raise NotImplementedError
 
 
+class Priced(Layer):
+    """A layer whose values cost something: training adds it to the loss."""
+
+    price: ClassVar[Literal["kl", "activity"]]
+    """`kl` is weighed by `train.kl`, `activity` by the layer's own fields."""
+
+    def cost(self, *inputs: "jax.Array") -> "jax.Array":
+        """What each example costs, [batch], from the layer's inputs [batch, ...]."""
+        raise NotImplementedError
+
+
 class WeightedLayer(Layer):
     """A layer with weights that can be frozen."""
 

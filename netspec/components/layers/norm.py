@@ -57,6 +57,8 @@ class Normalization(WeightedLayer):
 class BatchNorm(Normalization):
     """Normalises each channel over the batch, and by running statistics at inference (Ioffe and Szegedy 2015).
 
+    With `trainable: false` it uses its running statistics while training too, and leaves them as they are.
+
     Exported as a factor and a shift, folded into the layer above where that is possible.
 
     ```yaml
@@ -76,7 +78,7 @@ class BatchNorm(Normalization):
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from netspec.ops.norm import BatchNorm as BatchNormModule
 
-        return BatchNormModule(**self.options(inputs[0], rngs), momentum=self.momentum)
+        return BatchNormModule(**self.options(inputs[0], rngs), momentum=self.momentum, frozen=not self.trainable)
 
     def factor_and_shift(self, weights: Arrays) -> tuple[Any, Any]:
         """What the layer is at inference, `y = x * factor + shift`, for each channel in float64."""

@@ -177,10 +177,11 @@ class PyWavelets(Source):
 
 
 class Synthetic(Source):
-    """Sequences that are made up: the tasks that recurrent networks are measured by.
+    """Data that are made up: tasks that recurrent networks are measured by, and a picture for generators.
 
     `adding` (Hochreiter and Schmidhuber 1997): numbers from 0 to 1 and two marks; the sum of the two marked numbers is
-    due. `copy` (Arjovsky et al. 2016): ten symbols, blanks, and at a sign the ten symbols again.
+    due. `copy` (Arjovsky et al. 2016): ten symbols, blanks, and at a sign the ten symbols again. `ring`: points [2] about
+    eight places on a circle of radius 2, with a standard deviation of 0.05; `target` is the place.
 
     ```yaml
     synthetic: {task: adding, rows: 10000, length: 100}
@@ -189,7 +190,7 @@ class Synthetic(Source):
 
     type = "synthetic"
     external = False
-    task: Literal["adding", "copy"] = Field(description="Which task.")
+    task: Literal["adding", "copy", "ring"] = Field(description="Which task.")
     rows: Count = Field(10_000, description="Examples in all; they are split as `split` says.")
     length: Count = Field(100, description="Steps: of the whole sequence (`adding`), or of the blanks (`copy`).")
     seed: int = Field(0, description="Which examples of the many.")
@@ -201,7 +202,7 @@ class Synthetic(Source):
         import numpy as np
 
         generator = np.random.default_rng(self.seed)
-        made = {"adding": _adding, "copy": _copying}[self.task](generator, self.rows, self.length)
+        made = {"adding": _adding, "copy": _copying, "ring": _ring}[self.task](generator, self.rows, self.length)
         columns = {name: Column("array" if values.ndim > 1 else "number", values) for name, values in made.items()}
         return Reading({"all": Table(columns, inputs=("input",), target="target")})
 
@@ -230,6 +231,17 @@ def _copying(generator: Any, rows: int, blanks: int) -> dict[str, Array]:
     targets = np.zeros_like(inputs)
     targets[:, -count:] = symbols
     return {"input": inputs.astype(np.float32), "target": targets.astype(np.float32)}
+
+
+def _ring(generator: Any, rows: int, _: int) -> dict[str, Array]:
+    """Normal clouds about eight places on a circle, as in Metz et al. 2016."""
+    import numpy as np
+
+    place = generator.integers(0, 8, rows)
+    angle = place * (2 * np.pi / 8)
+    middle = 2.0 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    points = middle + 0.05 * generator.standard_normal((rows, 2))
+    return {"input": points.astype(np.float32), "target": place.astype(np.float64)}
 
 
 SOURCES: tuple[type[Source], ...] = (Text, TimeSeries, Wav, PyWavelets, Synthetic)

@@ -38,6 +38,11 @@ class Transform(Component):
         return False
 
     @property
+    def undoable(self) -> bool:
+        """Whether numbers can be led back to what they were, here and in an exported graph."""
+        return type(self).inverse is not Transform.inverse and type(self).onnx_inverse is not Transform.onnx_inverse
+
+    @property
     def lag(self) -> int:
         """Steps that a sequence loses at its start."""
         return 0

@@ -63,7 +63,7 @@ class OneHot(Transform):
 
 
 class Label(Transform):
-    """A column of classes becomes their positions in sorted order, for a target.
+    """A column of classes becomes their positions in sorted order, for a target or a condition. ONNX: LabelEncoder.
 
     ```yaml
     label
@@ -82,6 +82,10 @@ class Label(Transform):
             new = values[int((positions < 0).argmax())]
             raise Problem("NS506", f"the class `{new}` is not in the training part", help="use `stratify: true`, or more data")
         return positions
+
+    def onnx(self, g: Emitter, state: State, x: Value) -> Value:
+        # A class that training never saw lies beyond every table, so that a runtime refuses it.
+        return g.label_encoder(x, state["classes"], default=len(state["classes"]))
 
     def inverse(self, state: State, values: Array) -> Array:
         import numpy as np

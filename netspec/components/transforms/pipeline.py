@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from netspec.components.canonical import canonical
@@ -87,6 +87,18 @@ class InputPipe:
         for step in (*self.columns[0].steps, *self.steps):
             last = step.transform.gives or last
         return len(self.columns) == 1 and last == "sequence"
+
+    @property
+    def undone(self) -> tuple[Fitted, ...]:
+        """The steps that lead from this input, as the network reads it, back to original units.
+
+        None of them where some step cannot be undone, or where columns were prepared in different ways.
+        """
+        first = self.columns[0].steps
+        alike = all([type(s.transform) for s in c.steps] == [type(s.transform) for s in first] for c in self.columns)
+        if not alike or not all(step.transform.undoable for step in (*first, *self.steps)):
+            return ()
+        return (*(_side_by_side([c.steps[i] for c in self.columns]) for i in range(len(first))), *self.steps)
 
     @property
     def on_host(self) -> bool:
@@ -221,6 +233,15 @@ class Preprocess:
 
     inputs: Mapping[str, InputPipe]
     targets: Mapping[str, TargetPipe]
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """The outputs that are to make an input again, with that input's name."""
+
+    def undone(self, output: str) -> tuple[Fitted, ...]:
+        """The steps that lead from an output back to original units: its target's, or those of the input that it makes."""
+        if output in self.mirrors:
+            return self.inputs[self.mirrors[output]].undone
+        pipe = self.targets.get(output)
+        return pipe.steps if pipe is not None and pipe.classes is None else ()
 
     @property
     def ragged(self) -> frozenset[str]:
@@ -239,6 +260,7 @@ class Preprocess:
         return {
             "inputs": {name: pipe.json() for name, pipe in self.inputs.items()},
             "targets": {name: pipe.json() for name, pipe in self.targets.items()},
+            "mirrors": dict(self.mirrors),
         }
 
     @staticmethod
@@ -247,7 +269,15 @@ class Preprocess:
         return Preprocess(
             {name: InputPipe.from_json(pipe) for name, pipe in data["inputs"].items()},
             {name: TargetPipe.from_json(pipe) for name, pipe in data["targets"].items()},
+            data.get("mirrors", {}),
         )
+
+
+def _side_by_side(steps: Sequence[Fitted]) -> Fitted:
+    """The same step of several columns as one step on all of them."""
+    if len(steps) == 1:
+        return steps[0]
+    return Fitted(steps[0].transform, {key: [step.state[key] for step in steps] for key in steps[0].state})
 
 
 def run(steps: Sequence[Fitted], values: Array) -> Array:

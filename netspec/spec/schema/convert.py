@@ -95,6 +95,8 @@ def _marked(mark: str, schema: Schema) -> Schema:
         return number(bounds)
     if mark == "count" and bounds != {"minimum": 1}:
         return count(bounds)
+    if mark == "layers":
+        return {}  # which list it is hangs on whether the file has blocks: see `document`
     return ref({**{leaf: leaf for leaf in LEAVES}, "steps": "preprocessing_steps", "losses": "losses"}[mark])
 
 

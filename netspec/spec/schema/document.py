@@ -9,9 +9,10 @@ from netspec.components.augment import AUGMENTS
 from netspec.components.initializers import INITIALIZERS
 from netspec.components.layers import ACTIVATIONS, LAYERS
 from netspec.components.layers.norm import LAYERS as NORMS
-from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
+from netspec.components.objectives import ADVERSARIAL_LOSSES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from netspec.components.sources import SOURCES
 from netspec.components.transforms import TRANSFORMS
+from netspec.spec.composites import COMPOSITES, Composite
 from netspec.spec.families import FAMILIES
 from netspec.spec.load import SECTIONS
 from netspec.spec.schema.fields import Catalogue, choice, choice_list, component_schema, model_schema
@@ -34,7 +35,7 @@ from netspec.spec.schema.kinds import (
     words,
 )
 from netspec.spec.schema.layers import WORDS, Items, block, shared_definitions
-from netspec.spec.sections import DimSection
+from netspec.spec.sections import AdversarialSection, DimSection, TrainSection
 
 IDENTIFIER = "netspec-v1.schema.json"
 CATALOGUES: dict[str, Catalogue] = {
@@ -45,12 +46,14 @@ CATALOGUES: dict[str, Catalogue] = {
     "preprocessing step": TRANSFORMS,
     "augmentation": AUGMENTS,
     "loss": LOSSES,
+    "loss of a pair": ADVERSARIAL_LOSSES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "metric": METRICS,
 }
 LISTED = ("preprocessing step", "augmentation", "metric")
 """Catalogues that specs choose from by lists."""
+_TRAIN = "How the network is trained."
 _MODEL = "What the network is: `layers`, or a family that expands to layers."
 
 
@@ -75,6 +78,11 @@ def schema() -> Schema:
                 "if": {"required": ["blocks"]},
                 "then": {"properties": {"model": _model(Items(calls=True))}},
                 "else": {"properties": {"model": _model(Items(calls=False))}},
+            },
+            {
+                "if": {"required": ["model"], "properties": {"model": {"type": "object", "required": ["gan"]}}},
+                "then": {"properties": {"train": model_schema(AdversarialSection, "train")}},
+                "else": {"properties": {"train": model_schema(TrainSection, "train")}},
             },
         ],
         "definitions": dict(sorted(_definitions().items())),
@@ -140,7 +148,9 @@ def _top() -> Schema:
         "blocks": _blocks(),
         # What it may hold hangs on whether the file has `blocks`: see `schema`.
         "model": {"description": _MODEL, "doNotSuggest": True},
-        **{section: model_schema(model, section) for section, model in SECTIONS.items()},
+        **{section: model_schema(model, section) for section, model in SECTIONS.items() if section != "train"},
+        # What it may hold hangs on whether the model is a pair.
+        "train": {"description": _TRAIN, "doNotSuggest": True},
     }
 
 
@@ -156,14 +166,16 @@ def _blocks() -> Schema:
 
 
 def _model(items: Items) -> Schema:
-    kinds = {"layers": items.layers, **{name: ref(f"family.{name}") for name in FAMILIES}}
+    families = {name: ref(f"family.{name}") for name in FAMILIES}
+    kinds = {"layers": items.layers, **families, **{name: _composite(cls, items) for name, cls in COMPOSITES.items()}}
     outputs = {
         "allOf": [expecting("a list of layers' names", {"type": "array", "items": source(), "minItems": 1})],
         "description": "The layers whose values the network gives, where it is not just the last one.",
         **shown(["kind", "price"]),
     }
     several = {"required": ["one kind of network"], "errorMessage": "`model` holds exactly one kind of network."}
-    alone = {"required": ["layers"], "errorMessage": "`outputs` stands beside `layers` only: a family has one output."}
+    told = "`outputs` stands beside `layers` or `autoencoder` only: what else there is has one output."
+    alone = {"anyOf": [{"required": ["layers"]}, {"required": ["autoencoder"]}], "errorMessage": told}
     return mapping(
         "one kind of network: " + ", ".join(f"`{name}`" for name in kinds),
         title="model",
@@ -176,6 +188,13 @@ def _model(items: Items) -> Schema:
             "else": exactly(1, several),
         },
     )
+
+
+def _composite(composite: type[Composite], items: Items) -> Schema:
+    """Its fields, with the lists of layers of this kind of file."""
+    found = component_schema(composite)
+    lists = {part: noted(items.layers, found["properties"][part], required=True) for part in composite.parts}
+    return {**found, "properties": {**found["properties"], **lists}}
 
 
 def _input() -> Schema:

@@ -1,21 +1,16 @@
-"""The compiled step of ordinary networks: state in, state out, several steps a dispatch.
-
-State is a pytree of flat dicts, donated to each call. Everything random is a pure function of the
-seed and the step, so a run can stop at any step and go on bit for bit.
-"""
+"""The compiled step of ordinary networks and autoencoders."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jax import lax
 
 from netspec.compiler.network import Functional, Weights, fold_name, lengths_of
 from netspec.components.augment import Augment
@@ -24,19 +19,17 @@ from netspec.components.objectives import Loss
 from netspec.graph.ir import Port
 from netspec.graph.objective import logits
 from netspec.spec.sections import TrainSection
-from netspec.training.batches import Batch, take
-
-MOST_SKIPPED = 10
-"""Steps that a training may pass over before it gives up."""
-
-State = dict[str, Any]
+from netspec.training.batches import Batch
+from netspec.training.steps.costs import Costs
+from netspec.training.steps.stepping import Figures, State, averaged, bookkeeping, cast, computed_in, unless_failed
 
 
 @dataclass(frozen=True)
 class Supervised:
     """Losses, optimizer and augmentation of a training, as functions to compile.
 
-    `class_weights` [classes] by output; `fills` by input is what a raw zero became.
+    `class_weights` [classes] by output; `fills` by input is what a raw zero became. `mirrors` are outputs that are to
+    make the first input again: what moves it moves them too.
     """
 
     network: Functional
@@ -46,6 +39,12 @@ class Supervised:
     augment: tuple[Augment, ...] = ()
     fills: tuple[jax.Array, ...] = ()
     class_weights: Mapping[str, jax.Array] | None = None
+    mirrors: tuple[str, ...] = ()
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What layers themselves add to the loss."""
+        return Costs(self.network.graph, next(iter(self.losses)), self.train.kl, self.steps_per_epoch)
 
     def schedule(self) -> optax.Schedule:
         """From the update to the learning rate; accumulation goes on from one epoch to the next."""
@@ -67,31 +66,44 @@ class Supervised:
             return optax.MultiSteps(transformation, gradient.accumulate).gradient_transformation()
         return transformation
 
-    def init(self, weights: tuple[Weights, Weights]) -> State:
+    @property
+    def advice(self) -> str:
+        """What helps against a loss that is not finite."""
+        return "lower the learning rate, or add `gradient: {clip_norm: 1.0}`"
+
+    def rates(self, step: int) -> dict[str, float]:
+        """The learning rate at a step."""
+        return {"learning_rate": float(np.asarray(self.schedule()(step // self.train.gradient.accumulate)))}
+
+    def init(self, seed: int) -> State:
         """The state before the first step."""
-        parameters, statistics = weights
+        parameters, statistics = self.network.init(seed)
         state: State = {
             "parameters": parameters,
             "statistics": statistics,
             "optimizer": jax.jit(self.optimizer().init)(parameters),
-            "step": jnp.zeros((), jnp.int32),
-            "failed": jnp.full((), -1, jnp.int32),
-            "skipped": jnp.full((MOST_SKIPPED,), -1, jnp.int32),
+            **bookkeeping(),
         }
         if self.train.ema is not None:
             state["ema"] = jax.tree.map(jnp.copy, parameters)
         return state
 
-    def loss(self, parameters: Weights, statistics: Weights, batch: Batch, key: jax.Array) -> tuple[jax.Array, Weights]:
-        """The mean loss of a batch with all penalties, and the new statistics."""
-        inputs = self._augmented(batch.inputs, fold_name(key, "augment"))
-        weights = {**self._computed_in(parameters), **statistics}
-        values, after = self.network.values(weights, self._cast(inputs), rngs=key, lengths=batch.lengths)
+    def loss(
+        self, parameters: Weights, statistics: Weights, batch: Batch, key: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, tuple[Weights, Figures]]:
+        """The mean loss of a batch with all penalties, the new statistics, and what else is told."""
+        batch = self._augmented(batch, fold_name(key, "augment"))
+        weights = {**computed_in(self.train.precision, parameters), **statistics}
+        inputs = cast(self.train.precision, batch.inputs)
+        values, after = self.network.values(weights, inputs, rngs=key, lengths=batch.lengths)
         total = self._penalty(parameters)
+        if self.costs.nodes:
+            total = total + self.costs.each(values, step).mean()
         for output, loss in self.losses.items():
             summed, count = self.summed(output, loss, values, batch)
             total = total + loss.weight * summed / count
-        return total, after
+        told = {"train_kl": self.costs.divergence(values).mean()} if self.costs.draws else {}
+        return total, (after, told)
 
     def summed(
         self, output: str, loss: Loss, values: Mapping[Port, jax.Array], batch: Batch
@@ -103,23 +115,17 @@ class Supervised:
             each = each * self.class_weights[output][batch.targets[output].astype(jnp.int32)].reshape(each.shape)
         return masked_sum(each, lengths_of(graph.output_types[output], batch.lengths))
 
-    def _augmented(self, inputs: tuple[jax.Array, ...], key: jax.Array) -> tuple[jax.Array, ...]:
+    def _augmented(self, batch: Batch, key: jax.Array) -> Batch:
+        """The batch with a changed input; what moves its pixels moves those of a target that is made of it."""
         if not self.augment:
-            return inputs
-        x = inputs[0]
+            return batch
+        x, mirrored = batch.inputs[0], {name: batch.targets[name] for name in self.mirrors}
         for index, augment in enumerate(self.augment):
-            x = augment.apply(x, jax.random.fold_in(key, index), self.fills[0])
-        return (x, *inputs[1:])
-
-    def _computed_in(self, parameters: Weights) -> Weights:
-        if self.train.precision == "float32":
-            return parameters
-        return {name: array.astype(jnp.bfloat16) for name, array in parameters.items()}
-
-    def _cast(self, inputs: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        if self.train.precision == "float32":
-            return inputs
-        return tuple(x.astype(jnp.bfloat16) if jnp.issubdtype(x.dtype, jnp.floating) else x for x in inputs)
+            own = jax.random.fold_in(key, index)
+            x = augment.apply(x, own, self.fills[0])
+            if augment.geometric:
+                mirrored = {name: augment.apply(y, own, self.fills[0]) for name, y in mirrored.items()}
+        return Batch((x, *batch.inputs[1:]), {**batch.targets, **mirrored}, batch.lengths)
 
     def _penalty(self, parameters: Weights) -> jax.Array:
         """l1 and l2 of all kernels, and of single layers' kernels."""
@@ -135,28 +141,24 @@ class Supervised:
                 total = total + (l1 * jnp.abs(kernel).sum() if l1 else 0.0) + (l2 * (kernel**2).sum() if l2 else 0.0)
         return total
 
-    def step(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
+    def step(self, state: State, batch: Batch) -> tuple[State, Figures]:
         """One update, unwatched: nothing is spent on looking for what is not finite."""
-        after, loss, _ = self._update(state, batch)
-        return {**state, **after, "step": state["step"] + 1}, loss
+        after, figures, _ = self._update(state, batch)
+        return {**state, **after, "step": state["step"] + 1}, figures
 
-    def watched_step(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
+    def watched_step(self, state: State, batch: Batch) -> tuple[State, Figures]:
         """One update. A step whose loss or gradient is not finite changes nothing but notes itself in `failed`."""
-        after, loss, gradient = self._update(state, batch)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
-        # After a failure nothing changes any more, unless failures are skipped on the spot.
-        stopped = (state["failed"] >= 0) & (self.train.on_nonfinite != "skip")
-        passed_over = (state["skipped"] == state["step"]).any()
-        good = finite & ~stopped & ~passed_over
-        after = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, {name: state[name] for name in after})
-        failed = jnp.where(finite | passed_over | (state["failed"] >= 0), state["failed"], state["step"])
-        return {**state, **after, "step": state["step"] + 1, "failed": failed}, loss
+        after, figures, gradient = self._update(state, batch)
+        finite = jnp.isfinite(figures["train_loss"]) & jnp.isfinite(optax.tree.norm(gradient))
+        return unless_failed(state, after, finite, skips=self.train.on_nonfinite == "skip"), figures
 
-    def _update(self, state: State, batch: Batch) -> tuple[State, jax.Array, Weights]:
-        """What a step changes, its loss and its gradient."""
+    def _update(self, state: State, batch: Batch) -> tuple[State, Figures, Weights]:
+        """What a step changes, its figures and its gradient."""
         key = jax.random.fold_in(jax.random.key(self.train.seed), state["step"])
         with_gradient = jax.value_and_grad(self.loss, has_aux=True)
-        (loss, statistics), gradient = with_gradient(state["parameters"], state["statistics"], batch, key)
+        (loss, (statistics, told)), gradient = with_gradient(
+            state["parameters"], state["statistics"], batch, key, state["step"]
+        )
         updates, optimizer = self.optimizer().update(gradient, state["optimizer"], state["parameters"])
         after: State = {
             "parameters": optax.apply_updates(state["parameters"], updates),
@@ -164,15 +166,8 @@ class Supervised:
             "optimizer": optimizer,
         }
         if "ema" in state:
-            keep = self.train.ema or 0.0
-            after["ema"] = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state["ema"], after["parameters"])
-        return after, loss, gradient
-
-
-def is_finite(state: State, losses: jax.Array) -> jax.Array:
-    """Whether losses and weights are all finite: a gradient that was not leaves its mark in the weights."""
-    weights = jax.tree.leaves((state["parameters"], state["statistics"]))
-    return jnp.isfinite(losses).all() & jnp.stack([jnp.isfinite(w).all() for w in weights]).all()
+            after["ema"] = averaged(state["ema"], after["parameters"], self.train.ema or 0.0)
+        return after, {"train_loss": loss, **told}, gradient
 
 
 def masked_sum(each: jax.Array, lengths: jax.Array | None) -> tuple[jax.Array, jax.Array | int]:
@@ -181,33 +176,3 @@ def masked_sum(each: jax.Array, lengths: jax.Array | None) -> tuple[jax.Array, j
         return each.sum(), each.size
     counting = (jnp.arange(each.shape[1])[None, :] < lengths[:, None]).reshape(*each.shape[:2], *(1,) * (each.ndim - 2))
     return jnp.where(counting, each, 0).sum(), counting.sum() * math.prod(each.shape[2:])
-
-
-def compiled_step(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Callable[..., tuple[State, jax.Array]]:
-    """One step a call: `(state, data, rows [batch]) -> (state, loss)`, the state donated."""
-
-    @partial(jax.jit, donate_argnums=0)
-    def one(state: State, data: Batch, rows: jax.Array) -> tuple[State, jax.Array]:
-        return step(state, take(data, rows))
-
-    return one
-
-
-def compiled_chunk(step: Callable[[State, Batch], tuple[State, jax.Array]]) -> Callable[..., tuple[State, jax.Array]]:
-    """Several steps a call: `(state, losses, data, order, start, stop)`; the bounds are not compiled in.
-
-    `order` [steps, batch] holds the rows of each step of the epoch, `losses` [steps] what they gave.
-    """
-
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def many(
-        state: State, losses: jax.Array, data: Batch, order: jax.Array, start: jax.Array, stop: jax.Array
-    ) -> tuple[State, jax.Array]:
-        def body(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-            state, losses = carry
-            state, loss = step(state, take(data, order[index]))
-            return state, losses.at[index].set(loss)
-
-        return lax.fori_loop(start, stop, body, (state, losses))
-
-    return many

@@ -1,0 +1,44 @@
+"""Runs that a spec names: `NAME/best` for the newest finished one of that name, `NAME/ID/best` for one of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from netspec.diagnostics import Problem
+from netspec.spec.sections import RUN_REFERENCE
+from netspec.training.folder import RunFolder
+
+_FINISHED = ("finished", "early")
+
+
+def referred(runs: Path, reference: str) -> RunFolder:
+    """The run folder that a reference means. Raises Problem NS531 where there is none that has finished."""
+    match = RUN_REFERENCE.match(reference)
+    if match is None:
+        raise Problem("NS531", f"`{reference}` is no run", help="write `NAME/best`, or `NAME/ID/best`")
+    name, identity = match["name"], match["id"]
+    if identity is not None:
+        path = runs / name / identity
+        if _state(path) is None:
+            raise Problem("NS531", f"there is no run `{name}/{identity}` in `{runs}`", help=_train(name))
+        return RunFolder(path)
+    folder = runs / name
+    found = sorted((path for path in folder.iterdir() if _state(path) in _FINISHED), reverse=True) if folder.is_dir() else []
+    if not found:
+        begun = folder.is_dir() and any(_state(path) for path in folder.iterdir())
+        message = f"no run of `{name}` in `{runs}` has finished" if begun else f"there is no run of `{name}` in `{runs}`"
+        raise Problem("NS531", message, help=_train(name))
+    return RunFolder(found[0])
+
+
+def _train(name: str) -> str:
+    return f"train it first: `netspec train {name}.yaml`; or say where runs are by `--runs DIR`"
+
+
+def _state(path: Path) -> str | None:
+    """How a run stands; None for a folder that is none."""
+    try:
+        return str(json.loads((path / "manifest.json").read_text())["state"])
+    except (OSError, ValueError, KeyError):
+        return None

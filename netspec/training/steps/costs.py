@@ -1,0 +1,55 @@
+"""What layers themselves add to the loss: the divergence of codes that are drawn, the size of codes that are to be sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+import jax
+import jax.numpy as jnp
+
+from netspec.components.layers import Priced
+from netspec.graph.ir import Graph, Node, Port
+from netspec.spec.sections import KlSection
+
+
+class Costs:
+    """The costs of a graph's priced layers.
+
+    A divergence is divided by the elements of the output that is trained, over which losses are averaged too: with
+    `binary_cross_entropy` and a weight of 1 the sum is the negative evidence lower bound for each element.
+    """
+
+    def __init__(self, graph: Graph, trained: str, kl: KlSection, steps_per_epoch: int) -> None:
+        self.nodes = [node for node in graph.nodes if isinstance(node.op, Priced)]
+        self.kl = kl
+        self.warmup = kl.warmup_epochs * steps_per_epoch
+        self.elements = prod(size for size in graph.output_types[trained].shape if isinstance(size, int))
+
+    @property
+    def draws(self) -> bool:
+        """Whether some code is drawn, so that there is a divergence to tell."""
+        return any(_price(node).price == "kl" for node in self.nodes)
+
+    def divergence(self, values: Mapping[Port, jax.Array]) -> jax.Array:
+        """The Kullback-Leibler divergence of each example's codes from the standard normal distribution, [batch], in nats."""
+        return self._summed("kl", values)
+
+    def each(self, values: Mapping[Port, jax.Array], step: jax.Array | None = None) -> jax.Array:
+        """What each example costs, [batch]; `step` given, the divergence counts as much as the warm-up says."""
+        weight: float | jax.Array = self.kl.weight
+        if step is not None and self.warmup:
+            weight = weight * jnp.minimum(1.0, step / self.warmup)
+        return weight / self.elements * self._summed("kl", values) + self._summed("activity", values)
+
+    def _summed(self, price: str, values: Mapping[Port, jax.Array]) -> jax.Array:
+        found = jnp.zeros(())
+        for node in self.nodes:
+            if _price(node).price == price:
+                found = found + _price(node).cost(*(values[port].astype(jnp.float32) for port in node.inputs))
+        return found
+
+
+def _price(node: Node) -> Priced:
+    assert isinstance(node.op, Priced)
+    return node.op
