@@ -9,15 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netspec.api import compile, evaluate, export, generate, load, predict, train, validate
+    from netspec.api import compile, evaluate, export, generate, load, predict, sample, train, validate
     from netspec.diagnostics import Diagnostic, SpecError
 
 _PLACES = {
-    **dict.fromkeys(("load", "validate", "compile", "train", "evaluate", "predict", "generate", "export"), "netspec.api"),
+    **dict.fromkeys(
+        ("load", "validate", "compile", "train", "evaluate", "predict", "generate", "sample", "export"), "netspec.api"
+    ),
     **dict.fromkeys(("Diagnostic", "SpecError"), "netspec.diagnostics"),
 }
 
-__all__ = ["Diagnostic", "SpecError", "compile", "evaluate", "export", "generate", "load", "predict", "train", "validate"]
+__all__ = [
+    "Diagnostic", "SpecError", "compile", "evaluate", "export", "generate", "load", "predict", "sample", "train", "validate",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -56,12 +56,20 @@ def train(
 ) -> Run:
     """Train a spec, and return the run with its best weights. Raises SpecError."""
     from netspec.data import Roots
+    from netspec.inference.features import features_of
     from netspec.inference.run import Run
     from netspec.training import train as start
 
     checked, program = _required(spec, set)
     roots = Roots.of(checked.document.file, None, data_root and Path(data_root), runs and Path(runs))  # type: ignore[arg-type]
-    folder, _ = start(checked, program, roots, run=Path(run) if run else None, resume=resume)
+    folder, _ = start(
+        checked,
+        program,
+        roots,
+        run=Path(run) if run else None,
+        resume=resume,
+        features=lambda: features_of(checked, roots),
+    )
     return Run(folder.path)
 
 
@@ -96,12 +104,33 @@ def generate(run: Run | str | Path, length: int = 200, prompt: str = "", *, temp
     return "".join(Generator(opened).text(length, prompt, temperature=temperature, seed=seed))
 
 
-def export(run: Run | str | Path, path: str | Path, **changes: Any) -> Exported:
-    """Write a run as an ONNX file, proven equal to it. `changes` replace fields of `export:`. Raises SpecError."""
+def sample(
+    run: Predictor | str | Path, rows: int = 64, *, seed: int = 0, label: str | None = None, interpolate: int = 0
+) -> Any:
+    """What a GAN's generator or a VAE's decoder makes: `rows` examples in original units, [rows, ...].
+
+    `label` asks for one class; with `interpolate` each of `rows` ways leads in so many steps from one latent vector to
+    another, [rows * interpolate, ...]. Raises SpecError.
+    """
+    from netspec.inference.opening import open_sampler
+
+    sampler = open_sampler(run)
+    draws = sampler.between(rows, interpolate, seed=seed, label=label) if interpolate else None
+    return sampler.make(draws or sampler.draw(rows, seed=seed, label=label))
+
+
+def export(run: Run | str | Path, path: str | Path, *, part: str = "", **changes: Any) -> Exported:
+    """Write a run as an ONNX file, proven equal to it; of a GAN pair or an autoencoder perhaps a `part`.
+
+    `changes` replace fields of `export:`. Raises SpecError.
+    """
     from netspec.inference.run import Run
     from netspec.proof.run import export_run
 
-    return export_run(run if isinstance(run, Run) else Run(run), Path(path), **changes)
+    if isinstance(run, Run) and part in ("", run.part_name):
+        return export_run(run, Path(path), **changes)
+    opened = Run(run.folder.path if isinstance(run, Run) else run, part=part)
+    return export_run(opened, Path(path), **changes)
 
 
 def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple[Spec, Any]:

@@ -52,15 +52,10 @@ def opened(
     device: str | None,
     *,
     output: str = "",
-    drawn: bool = False,
 ) -> Predictor:
-    """A run folder or an .onnx file: as it is, only its value `output`, or with `drawn` the part that makes samples."""
+    """A run folder or an .onnx file, or only its value `output`."""
     if not model.is_file():
         prepare_jax(device)  # an .onnx file needs no JAX
     from netspec.inference import open_predictor
 
-    roots = {"root": root, "data_root": data_root}
-    found = open_predictor(model, roots, output=output)
-    if drawn and model.is_dir() and found.spec.autoencoder is not None:
-        found = open_predictor(model, roots, part="decoder")
-    return found
+    return open_predictor(model, {"root": root, "data_root": data_root}, output=output)

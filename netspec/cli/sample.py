@@ -39,9 +39,9 @@ def sample(
         help = (f"choose one of {', '.join(_ENDINGS)}",)
         raise SpecError(Diagnostic("NS205", f"cannot write samples as `{output.name}`", help=help, exit_code=2))
     shape = _grid(grid)
-    from netspec.inference.sampler import Sampler
+    from netspec.inference.opening import open_sampler
 
-    sampler = Sampler(opened(model, None, None, device, drawn=True))
+    sampler = open_sampler(opened(model, None, None, device))
     count = shape[0] * shape[1] if rows is None or output.suffix == ".png" else rows
     ways = interpolate and sampler.between(*shape, seed=seed, label=class_)
     draws = ways or sampler.draw(count, seed=seed, label=class_)

@@ -41,6 +41,7 @@ def train(
     _warn(checked, program)
     prepare_jax(device)
     from netspec.data import Roots
+    from netspec.inference.features import features_of
     from netspec.report.training import Display
     from netspec.training import Interrupted
     from netspec.training import train as start
@@ -59,6 +60,7 @@ def train(
                 lengths=dims(dim),
                 allow_change=allow_change or (),
                 watcher=display,
+                features=lambda: features_of(checked, roots),
             )
     except Interrupted as stop:
         sys.stderr.write(f"stopped by {stop}; the state is saved: go on with `{_again(spec, run, set_)}`\n")

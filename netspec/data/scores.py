@@ -11,6 +11,7 @@ from netspec.components.objectives import Loss, Metric
 from netspec.components.transforms.pipeline import Preprocess, undo
 from netspec.graph.figures import figure, metrics_by_output
 from netspec.graph.ir import Graph
+from netspec.graph.objective import final_activation
 from netspec.graph.outputs import OutputPlan
 from netspec.tensor import Dim, TensorType, bind, names_in
 
@@ -92,10 +93,10 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
         elif loss is None or not loss.link or name in preprocess.mirrors:
             context = pipe.context if pipe else None
             plans[name] = OutputPlan("numbers", "", classes, preprocess.undone(name), context)
-        elif final not in loss.link:
+        elif not (link := final_activation(graph, name, loss.link)):
             plans[name] = OutputPlan("logits", loss.link[0], classes)
         else:
-            plans[name] = OutputPlan("log_probabilities" if final == "log_softmax" else "probabilities", loss.link[0], classes)
+            plans[name] = OutputPlan("log_probabilities" if link == "log_softmax" else "probabilities", loss.link[0], classes)
     return plans
 
 

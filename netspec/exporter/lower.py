@@ -191,15 +191,17 @@ class _Lowering:
         wide = self.g.op("Cast", [raw], to=11)  # 11 is TensorProto.DOUBLE
         if all(not column.steps for column in pipe.columns):
             return wide
+        if len(pipe.columns) == 1:
+            y = self._steps(pipe.columns[0].steps, wide)
+            return self.g.op("Flatten", [y], axis=1) if _widens(pipe.columns[0]) else y
         if _alike(pipe.columns):
             return self._vectorised(wide, pipe.columns)
         parts: list[AnyValue] = []
         for index, column in enumerate(pipe.columns):
             picked = self.g.op("Gather", [wide, self.g.integers([index])], axis=1)
             y = self._steps(column.steps, picked)
-            widens = any(step.transform.width(step.state) is not None for step in column.steps)
-            parts.append(self.g.op("Flatten", [y], axis=1) if widens else y)
-        return parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=1)  # type: ignore[return-value]
+            parts.append(self.g.op("Flatten", [y], axis=1) if _widens(column) else y)
+        return self.g.op("Concat", parts, axis=1)
 
     def _columns(self, name: str, type: TensorType, pipe: InputPipe) -> EmittedValue:
         """Mixed columns: one raw input [batch, 1] a column, texts as strings."""
@@ -210,8 +212,7 @@ class _Lowering:
             raw = self._raw_column(column, name, dtype)
             x = raw if column.is_text else self.g.op("Cast", [raw], to=11)
             y = self._steps(column.steps, x)
-            widens = any(step.transform.width(step.state) is not None for step in column.steps)
-            parts.append(self.g.op("Flatten", [y], axis=1) if widens else y)
+            parts.append(self.g.op("Flatten", [y], axis=1) if _widens(column) else y)
         self.g.scope = name
         return parts[0] if len(parts) == 1 else self.g.op("Concat", parts, axis=1, type=type)  # type: ignore[return-value]
 
@@ -380,6 +381,11 @@ def _reaching(nodes: list[ir.Node], outputs: list[ir.Value]) -> list[ir.Node]:
             kept.append(node)
             needed.update(value for value in node.inputs if value is not None)
     return kept[::-1]
+
+
+def _widens(column: ColumnPipe) -> bool:
+    """Whether the column becomes several features."""
+    return any(step.transform.width(step.state) is not None for step in column.steps)
 
 
 def _alike(columns: tuple[ColumnPipe, ...]) -> bool:

@@ -14,7 +14,7 @@ from netspec.components.sources.tabular import Csv, Sklearn
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.composites import check_composite
 from netspec.graph.costs import training_memory
-from netspec.graph.figures import figures, fits
+from netspec.graph.figures import figures, metrics_by_output
 from netspec.graph.ir import Graph, Node, Program
 from netspec.graph.lints import lint
 from netspec.graph.objective import losses_by_output
@@ -95,7 +95,7 @@ class _Checker:
             if metric.label in seen:
                 self.reader.report("NS304", f"`{metric.label}` is listed twice", at, help="remove one of the two")
             seen.add(metric.label)
-            if losses and not any(fits(metric, self.graph, name, loss) for name, loss in losses.items()):
+            if losses and not any(metric in found for found in metrics_by_output(self.graph, losses, [metric]).values()):
                 told = ", ".join(sorted({loss.type for loss in losses.values()}))
                 other = "rmse, mae, r2" if metric.needs == "classes" else "accuracy, f1, roc_auc"
                 message = f"`{metric.type}` judges {metric.needs}, but `loss: {told}` trains something else"

@@ -85,7 +85,7 @@ class Generator:
     ) -> tuple[jax.Array, dict[str, Any]]:
         """Logits at one place of `ids` [1, time], and the states after the last."""
         values, after = self.run.network.onward(weights, (ids,), carry)
-        scores = values[logits(self.run.graph, self.output, self.run.losses[self.output])]
+        scores = values[logits(self.run.graph, self.output, self.run.losses[self.output].link)]
         return scores[0, place], after
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    from netspec.inference.sampler import Sampler
 
 
 def open_predictor(
@@ -21,3 +25,14 @@ def open_predictor(
     if path.is_dir():
         return Run(path, **(roots or {}), part=part, output=output)
     raise SpecError(Diagnostic("NS531", f"`{path}` is neither a run folder nor an .onnx file", exit_code=2))
+
+
+def open_sampler(source: Predictor | str | Path) -> Sampler:
+    """The part of a run, or the exported file, that makes samples. Raises SpecError NS510 for what draws nothing."""
+    from netspec.inference.run import Run
+    from netspec.inference.sampler import Sampler
+
+    found = source if isinstance(source, Predictor) else open_predictor(Path(source))
+    if isinstance(found, Run) and found.spec.autoencoder is not None and found.part_name != "decoder":
+        found = Run(found.folder.path, part="decoder")
+    return Sampler(found)

@@ -106,4 +106,5 @@ class Run(Predictor):
         inputs, lengths = self.preprocess.prepare(values)
         batch = on_device(inputs, {}, lengths)
         found = self._forward(self.weights, batch.inputs, batch.lengths)
-        return {name: readable(np.asarray(value), self.plans[name], values) for name, value in found.items()}
+        # In the order in which the spec names them: what is compiled gives them sorted.
+        return {name: readable(np.asarray(found[name]), self.plans[name], values) for name in self.graph.outputs}

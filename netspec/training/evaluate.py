@@ -57,7 +57,8 @@ class Evaluator:
         sums = {}
         for name, loss in self.losses.items():
             if name in batch.targets:
-                each = loss.each(values[logits(graph, name, loss)], batch.targets[name])
+                given = values[logits(graph, name, loss.link)].reshape(values[graph.outputs[name]].shape)
+                each = loss.each(given, batch.targets[name])
                 sums[name] = masked_sum(each, lengths_of(graph.output_types[name], batch.lengths))
         if self.costs is not None:
             sums[_COSTS] = (self.costs.each(values).sum(), len(batch.inputs[0]))

@@ -36,6 +36,10 @@ class Judge(Protocol):
         """Whether the best is the largest."""
         ...
 
+    def before(self, weights: Weights) -> tuple[str, ...]:
+        """What there is to say of the weights before the first step."""
+        ...
+
     def epoch(self, weights: Weights, number: int, told: Mapping[str, float]) -> Judged:
         """What there is to say of these weights after epoch `number`, whose steps told these figures."""
         ...
@@ -49,6 +53,10 @@ class ByValidation:
     part: Part | None
     monitor: str
     larger_is_better: bool
+
+    def before(self, weights: Weights) -> tuple[str, ...]:
+        """Nothing: they have learnt nothing."""
+        return ()
 
     def epoch(self, weights: Weights, number: int, told: Mapping[str, float]) -> Judged:
         """The figures of the validation part."""

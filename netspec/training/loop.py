@@ -131,6 +131,8 @@ class Trainer:
         """Train to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
         checkpoint.sweep(self.folder.checkpoints)
         state, progress = self._begin(resume)
+        for line in self.judge.before(evaluated(state)) if progress.epoch == 0 else ():
+            self.watcher.told(line)
         self.watcher.started(self.train.epochs, self.rows, progress.epoch)
         previous = {number: signal.signal(number, self._signalled) for number in _signals()}
         try:

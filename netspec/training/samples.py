@@ -102,6 +102,13 @@ class Exhibition:
         name = next(iter(self.dataset.preprocess.inputs))
         return undo(self.dataset.preprocess.inputs[name].undone, prepared)
 
+    def before(self, weights: Weights) -> tuple[str, ...]:
+        """The Frechet distance before the first step, where one is computed."""
+        if self.features is None or self.train.frechet is None:
+            return ()
+        distance = frechet(self.features.of(self.undone(self.made(weights, self._count, "watched"))), self._real_features)
+        return (f"Frechet distance before training {distance:.4g}, in the features of `{self.train.frechet.classifier}`",)
+
     def epoch(self, weights: Weights, number: int, told: Mapping[str, float]) -> Judged:
         """Figures of an epoch, its picture where one is due, and warnings."""
         rows, columns = self.train.samples.grid

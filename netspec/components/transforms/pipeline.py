@@ -164,7 +164,7 @@ class InputPipe:
             "columns": [{"name": c.name, "kind": c.kind, "steps": [s.json() for s in c.steps]} for c in self.columns],
             "steps": [step.json() for step in self.steps],
             "shape": [size if isinstance(size, int) else str(size) for size in self.type.shape],
-            "multiple_of": multiple_of(self.type.shape[0]),
+            "multiple_of": multiple_of(self.type.shape[0]) if self.type.shape else 1,
             "dtype": self.type.dtype.value,
             "vocabulary": self.type.vocabulary if isinstance(self.type.vocabulary, int) else None,
         }

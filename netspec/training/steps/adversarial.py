@@ -19,6 +19,7 @@ from jax import lax
 from netspec.compiler.network import Functional, Weights, fold_name
 from netspec.components.augment import Augment
 from netspec.graph.ir import Graph, Port
+from netspec.graph.objective import logits
 from netspec.spec.sections import AdversarialSection, Side
 from netspec.training.batches import Batch
 from netspec.training.steps.stepping import Figures, State, averaged, bookkeeping, cast, computed_in, unless_failed
@@ -80,10 +81,8 @@ class Adversarial:
     @cached_property
     def judged(self) -> Port:
         """What the loss reads: where the discriminator ends in the loss' own activation, what goes into that."""
-        graph = self.discriminator.graph
-        (port,) = graph.outputs.values()
-        node = graph.node[port.node]
-        return node.inputs[0] if node.op.type in self.train.loss.link else port
+        (output,) = self.discriminator.graph.outputs
+        return logits(self.discriminator.graph, output, self.train.loss.link)
 
     @cached_property
     def made(self) -> Port:

@@ -110,7 +110,8 @@ class Supervised:
     ) -> tuple[jax.Array, jax.Array | int]:
         """The sum of an output's loss over all positions that count, and their number."""
         graph = self.network.graph
-        each = loss.each(values[logits(graph, output, loss)].astype(jnp.float32), batch.targets[output])
+        given = values[logits(graph, output, loss.link)].reshape(values[graph.outputs[output]].shape)
+        each = loss.each(given.astype(jnp.float32), batch.targets[output])
         if self.class_weights and output in self.class_weights:
             each = each * self.class_weights[output][batch.targets[output].astype(jnp.int32)].reshape(each.shape)
         return masked_sum(each, lengths_of(graph.output_types[output], batch.lengths))
