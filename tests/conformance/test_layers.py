@@ -143,6 +143,26 @@ def test_gradients_flow_when_compiled(document: dict[str, Any]) -> None:
 
 
 @every_case
+def test_gradients_of_gradients_flow(document: dict[str, Any]) -> None:
+    """Reverse over reverse under jit, through every layer: what gradient penalties take."""
+    graph = graph_of(document)
+    network, inputs = Functional(graph), inputs_of(graph)
+    if any(x.dtype.kind != "f" for x in inputs):
+        pytest.skip("ids have no gradient")
+    weights = {name: jnp.asarray(array) for name, array in weights_of(graph).items()}
+
+    def total(weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+        values, _ = network.values(weights, (x, *inputs[1:]), rngs=jax.random.key(0))
+        return sum((values[port] ** 2).sum() for port in graph.outputs.values())  # type: ignore[return-value]
+
+    def slope(weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+        return (jax.grad(total, argnums=1)(weights, x) ** 2).sum()
+
+    found = jax.jit(jax.grad(slope, argnums=(0, 1)))(weights, jnp.asarray(inputs[0]))
+    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(found))
+
+
+@every_case
 def test_onnx_inference_agrees_with_ours(document: dict[str, Any]) -> None:
     graph = graph_of(document)
     lowered = lowered_of(graph, weights_of(graph))

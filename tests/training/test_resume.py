@@ -58,6 +58,68 @@ MLP: dict[str, Any] = {
 }
 
 
+PAIR: dict[str, Any] = {
+    "netspec": 1,
+    "name": "pair",
+    "input": [8, 8, 1],
+    "model": {
+        "gan": {
+            "latent": 8,
+            "condition": {"classes": 10},
+            "generator": [
+                {"embedding": 4, "from": "condition", "name": "told"},
+                {"concat": ["latent", "told"]},
+                {"dense": 64},
+                "batch_norm",
+                {"reshape": [8, 8, 1]},
+                "tanh",
+            ],
+            "discriminator": [
+                {"embedding": 64, "from": "condition", "name": "told"},
+                {"reshape": [8, 8, 1]},
+                {"concat": ["above", "input"]},
+                {"conv2d": {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "spectral_norm": True}},
+                "flatten",
+                {"dropout": 0.1},
+                {"dense": 1},
+            ],
+        }
+    },
+    "data": {
+        "source": {"sklearn": "digits"},
+        "preprocess": {"input": {"rescale": {"from": [0, 16], "to": [-1, 1]}}},
+        "augment": [{"gaussian_noise": 0.02}],
+    },
+    "train": {
+        "loss": {"wasserstein_gp": {"penalty": 1.0}},
+        "r1": 0.1,
+        "epochs": 6,
+        "batch_size": 50,
+        "generator": {"optimizer": {"adam": 1e-3}, "ema": 0.9},
+        "discriminator": {"optimizer": {"adam": 1e-3}, "steps": 2},
+        "samples": {"grid": [2, 5], "every_epochs": 3},
+    },
+}
+VAE: dict[str, Any] = {
+    **HARD,
+    "name": "vae",
+    "model": {
+        "autoencoder": {
+            "variational": True,
+            "latent": 4,
+            "encoder": ["flatten", {"dense": {"units": 16, "activation": "relu"}}],
+            "decoder": [{"dense": {"units": 64, "activation": "sigmoid"}}, {"reshape": [8, 8, 1]}],
+        }
+    },
+    "data": {k: v for k, v in HARD["data"].items() if k != "split"} | {"split": {"validation": 0.2, "test": 0.2}},
+    "train": {
+        **{k: v for k, v in HARD["train"].items() if k != "metrics"},
+        "loss": "binary_cross_entropy",
+        "kl": {"weight": 0.5, "warmup_epochs": 3},
+    },
+}
+
+
 def netspec(*arguments: str | Path, folder: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from netspec.cli.main import run; run()", *map(str, arguments)]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
@@ -86,7 +148,7 @@ def lines(run: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k not in ("seconds", "samples_per_second")} for line in found]
 
 
-@pytest.mark.parametrize("document", [HARD, MLP], ids=["cnn", "mlp"])
+@pytest.mark.parametrize("document", [HARD, MLP, PAIR, VAE], ids=["cnn", "mlp", "pair", "vae"])
 def test_stopping_and_going_on_changes_no_bit(document: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(json.dumps(document))
     netspec("train", "spec.json", "--run", "once", "-q", folder=tmp_path)
@@ -120,8 +182,9 @@ def test_another_seed_is_another_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_kill_in_the_middle_changes_no_bit(tmp_path: Path) -> None:
-    document = {**HARD, "train": {**HARD["train"], "epochs": 40}}
+@pytest.mark.parametrize("document", [HARD, PAIR], ids=["cnn", "pair"])
+def test_a_kill_in_the_middle_changes_no_bit(document: dict[str, Any], tmp_path: Path) -> None:
+    document = {**document, "train": {**document["train"], "epochs": 40}}
     (tmp_path / "spec.json").write_text(json.dumps(document))
     netspec("train", "spec.json", "--run", "once", "-q", folder=tmp_path)
     command = [sys.executable, "-c", "from netspec.cli.main import run; run()", "train", "spec.json", "--run", "killed", "-q"]
