@@ -23,6 +23,7 @@ from netspec.data.scores import Rows as Behind
 from netspec.data.series import Windowing, held_back, split_windows
 from netspec.data.split import Rows
 from netspec.data.stream import COLUMN, Stream, StreamReader, texts_of
+from netspec.data.targets import TargetFitter
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.ir import Graph, Program
 from netspec.graph.lengths import broken_by_data, wrong_lengths
@@ -83,10 +84,11 @@ def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, in
     raw, rows = divide(place, reading, used, next(iter(targets.values()), None))
     bound = dict(lengths or {})
     fitter = Fitter(place, graph, raw, rows["train"], bound)
+    fit_target = TargetFitter(fitter)
     pipes = {}
     for name, names in columns.items():
         pipes[name] = fitter.condition_pipe(name, *names) if name == "condition" else fitter.input_pipe(name, names)
-    labels = {output: fitter.target_pipe(output, column, first) for output, column in targets.items()}
+    labels = {output: fit_target.pipe(output, column, first) for output, column in targets.items()}
     preprocess = Preprocess(pipes, labels, {"decoder": next(iter(pipes))} if spec.autoencoder is not None else {})
     parts = {part: _part(place, part, preprocess, raw, found) for part, found in rows.items()}
     check_range(place, program, next(iter(pipes)), next(iter(parts["train"].inputs.values())))

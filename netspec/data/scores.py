@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from netspec.components.objectives import Loss, Metric
-from netspec.components.transforms.pipeline import Preprocess, undo
+from netspec.components.transforms.fitted import undo
+from netspec.components.transforms.pipeline import Preprocess
 from netspec.graph.figures import figure, metrics_by_output
 from netspec.graph.ir import Graph
 from netspec.graph.objective import final_activation

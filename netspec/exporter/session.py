@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from netspec.components.transforms.pipeline import InputPipe, Prepared, Preprocess, is_sequences
+from netspec.components.transforms.fitted import is_sequences
+from netspec.components.transforms.pipeline import InputPipe, Prepared, Preprocess
 from netspec.diagnostics import Diagnostic, SpecError
 
 Array = np.ndarray[Any, Any]
