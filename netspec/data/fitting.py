@@ -11,7 +11,7 @@ import numpy as np
 from netspec.components.sources.base import Column, Kind
 from netspec.components.transforms.base import Array, Transform
 from netspec.components.transforms.categories import Label, OneHot
-from netspec.components.transforms.fitted import count_missing, fit, refuse_missing, run
+from netspec.components.transforms.fitted import count_missing, fit, holds_text, refuse_missing, run
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe
 from netspec.data.columns import KINDS
 from netspec.data.place import Place
@@ -27,6 +27,7 @@ class Fitter:
     def __init__(self, place: Place, graph: Graph, raw: Mapping[str, Column], train: Rows, lengths: dict[str, int]) -> None:
         self.place, self.graph, self.raw, self.train, self.lengths = place, graph, raw, train, lengths
         self.preprocess = place.data.preprocess
+        self.free = graph.names - graph.weight_names
 
     def input_pipe(self, name: str, names: tuple[str, ...]) -> InputPipe:
         """The pipe of an input that reads these columns. Raises SpecError NS503, NS507, NS513."""
@@ -73,6 +74,11 @@ class Fitter:
     def _column_pipe(self, column: str, names: tuple[str, ...], input: str, declared: TensorType) -> tuple[ColumnPipe, Kind]:
         transforms, at = self._steps_for(column, self.raw[column].kind, input)
         kind, values = self.raw[column].kind, self.raw[column].values
+        if kind == "sequence" and holds_text(values):
+            help = "write each row as one text with blanks between, and split it by `tokenize`"
+            raise self.place.problem(
+                "NS513", f"the column `{column}` holds lists of texts", place_of_inputs(self.place, input), help
+            )
         if kind == "array" and not any(step.lag for step in transforms):
             values = self._shaped(column, self.raw[column], declared, len(names))
         if kind == "number":
@@ -155,9 +161,8 @@ class Fitter:
             raise self.place.problem(
                 "NS507", f"the data gives `{name}` {said}, but the input is {declared}", self._input_place(), help
             )
-        free = self.graph.names - self.graph.weight_names
         kept = tuple(
-            dim if isinstance(dim, Formula) and str(dim) in free else size
+            dim if isinstance(dim, Formula) and str(dim) in self.free else size
             for dim, size in zip(declared.shape, shape, strict=True)
         )
         return TensorType(kept, declared.dtype, declared.vocabulary)
@@ -200,6 +205,10 @@ class Fitter:
     def dims(self) -> Mapping[str, Dim]:
         """The dims that are bound so far."""
         return {**self.lengths}
+
+    def fixed(self, type: TensorType) -> TensorType:
+        """A type with the dims bound that weights depend on; the others stay free, whatever length the data have."""
+        return type.bound({name: size for name, size in self.lengths.items() if name not in self.free})
 
 
 def place_of_inputs(place: Place, name: str) -> Path:

@@ -33,6 +33,14 @@ class Rows(NamedTuple):
         result: Array = np.arange(shape[1])[None, :] < lengths[:, None]
         return result
 
+    def counted(self, type: TensorType, output: Array, target: Array) -> tuple[Array, Array]:
+        """An output of that type and its target, of ragged sequences only the steps that count [steps, ...].
+
+        A target may be filled up further than a batch of outputs is.
+        """
+        counting = self.counting(type, output.shape)
+        return (output, target) if counting is None else (output[counting], target[:, : output.shape[1]][counting])
+
 
 class Scorer:
     """Feeds batches to every metric that fits an output.
@@ -60,11 +68,8 @@ class Scorer:
     def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Rows) -> None:
         """Take in a batch of readable outputs and prepared targets, with the rows that they belong to."""
         for (output, _), tally in self.tallies.items():
-            value, target = outputs[output], self._true(output, targets[output], rows)
-            counting = rows.counting(self.graph.output_types[output], value.shape)
-            if counting is not None:
-                value, target = value[counting], target[counting]
-            tally.update(value, target)
+            target = self._true(output, targets[output], rows)
+            tally.update(*rows.counted(self.graph.output_types[output], outputs[output], target))
 
     def _true(self, output: str, target: Array, rows: Rows) -> Array:
         """A target in its own units."""

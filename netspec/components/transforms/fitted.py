@@ -54,7 +54,22 @@ def is_sequences(values: Array) -> bool:
     """Whether a column holds an array for each row, rather than numbers or texts."""
     import numpy as np
 
-    return values.dtype == object and len(values) > 0 and isinstance(values[0], np.ndarray)
+    return values.dtype == object and values.ndim == 1 and len(values) > 0 and isinstance(values[0], np.ndarray)
+
+
+def holds_text(values: Array) -> bool:
+    """Whether a column holds texts, or for each row an array of them."""
+    return bool(values[0].dtype == object) if is_sequences(values) else values.dtype == object
+
+
+def filled(sequences: Array, steps: int) -> Array:
+    """Sequences [steps, ...] of different lengths as one array [rows, steps, ...], with zeros behind their ends."""
+    import numpy as np
+
+    found = np.zeros((len(sequences), steps, *sequences[0].shape[1:]), sequences[0].dtype)
+    for row, each in zip(found, sequences, strict=True):
+        row[: len(each)] = each
+    return found
 
 
 def undo(steps: Sequence[Fitted], values: Array, context: Array | None = None) -> Array:

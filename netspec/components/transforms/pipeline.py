@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from netspec.components.sources.base import Kind
+from netspec.components.sources.files import objects
 from netspec.components.transforms.base import Array
-from netspec.components.transforms.fitted import Fitted, is_sequences, run, undo
+from netspec.components.transforms.fitted import Fitted, filled, is_sequences, run, undo
 from netspec.tensor import DType, TensorType, multiple_of, named, names_in
 
 
@@ -115,10 +116,7 @@ class InputPipe:
         lengths = np.asarray([len(each) for each in sequences], np.int32)
         multiple = multiple_of(self.type.shape[0])
         longest = -(-int(lengths.max()) // multiple) * multiple
-        filled = np.zeros((len(sequences), longest, *sequences[0].shape[1:]), dtype)
-        for row, each in zip(filled, sequences, strict=True):
-            row[: len(each)] = each
-        return Prepared(filled, lengths)
+        return Prepared(filled(sequences, longest).astype(dtype), lengths)
 
     def shaped(self, values: Array) -> Array:
         """The same elements [rows, *shape], where the shape is known."""
@@ -162,24 +160,33 @@ class TargetPipe:
     """A target column, how it is prepared, and the names of its classes where it has any.
 
     `context` is the input column whose last steps come before a forecast: what was taken as a difference is
-    added up from there. `ids` says that an array holds the class of each position.
+    added up from there. `ids` says that an array holds the class of each position. Where the first size of `shape` is
+    None, each row has a value for every step, however many it has.
     """
 
     column: str
     kind: Kind
     steps: tuple[Fitted, ...]
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     classes: tuple[str, ...] | None = None
     context: str | None = None
     ids: bool = False
 
-    def numpy(self, values: Array) -> Array:
-        """[rows, *shape]: labels and ids as int32, all else as float32."""
+    def prepared(self, values: Array) -> Array:
+        """[rows, *shape], or of sequences an array [steps, *shape[1:]] a row: labels and ids as int32, all else as float32."""
+        if self.shape[:1] == (None,) and not is_sequences(values):
+            values = objects(list(values))  # rows that happen to be of one length
+        found = ColumnPipe(self.column, self.kind, self.steps).numpy(values)
+        if is_sequences(found):
+            inner = [size for size in self.shape[1:] if size is not None]
+            return objects([self._typed(each).reshape(len(each), *inner) for each in found])
+        return self._typed(found).reshape(len(found), *(size for size in self.shape if size is not None))
+
+    def _typed(self, values: Array) -> Array:
         import numpy as np
 
-        prepared = ColumnPipe(self.column, self.kind, self.steps).numpy(values)
-        integral = self.ids or (prepared.dtype.kind == "i" and self.shape[-1:] != (1,))
-        return prepared.astype(np.int32 if integral else np.float32).reshape(len(prepared), *self.shape)
+        integral = self.ids or (values.dtype.kind == "i" and self.shape[-1:] != (1,))
+        return values.astype(np.int32 if integral else np.float32)
 
     def inverse(self, values: Array, raw: Mapping[str, Array]) -> Array:
         """Numbers back in the target's own units; labels and probabilities stay as they are."""
