@@ -194,7 +194,8 @@ def _text_column(path: Path, name: str, array: Any) -> Column:
     try:
         if array.ndim == 1:
             return Column("category", texts(name, array))
-        return Column("sequence", objects([texts(name, row) for row in array.reshape(len(array), -1)]))
+        rows = array.reshape(len(array), -1)
+        return Column("sequence", objects([texts(name, each, row) for row, each in enumerate(rows, start=1)]))
     except Problem as problem:
         raise malformed(path, problem.message, *problem.help) from None
 

@@ -28,25 +28,30 @@ def column_of(name: str, values: list[Any]) -> Column:
     return Column("number", np.asarray([_number(name, row, value) for row, value in enumerate(values, start=1)]))
 
 
-def texts(name: str, values: Iterable[Any]) -> Array:
-    """Values as texts, '' where one is missing. Raises Problem NS509 for a text that cannot be written as UTF-8."""
+def texts(name: str, values: Iterable[Any], row: int | None = None) -> Array:
+    """Values as texts, '' where one is missing: one a row, or those of one row.
+
+    Raises Problem NS509 for a text that cannot be written as UTF-8, which is what files and ONNX Runtime hold.
+    """
     import numpy as np
 
     found = ["" if value is None else str(value) for value in values]
-    for text in found:
-        if not text.isascii() and not _is_whole(text):
-            message = f"a text of `{name}` holds one half of a surrogate pair, which is no character: {text[:40]!a}"
+    for number, text in enumerate(found, start=1):
+        place = _half_a_character(text)
+        if place is not None:
+            told = f"row {row or number} of `{name}` holds one half of a surrogate pair, which is no character"
             help = "write the whole character, or replace it: `text.encode('utf-8', 'replace').decode()`"
-            raise Problem("NS509", message, help=help, field=name)
+            raise Problem("NS509", f"{told}: {text[max(0, place - 10) : place + 10]!a}", help=help, field=name)
     return np.asarray(found, dtype=object)
 
 
-def _is_whole(text: str) -> bool:
+def _half_a_character(text: str) -> int | None:
+    """Where a text holds what is no character; None for nearly all."""
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
 
 
 def _number(name: str, row: int, value: Any) -> float:
@@ -67,7 +72,7 @@ def _lists(name: str, values: list[Any]) -> Column:
             raise Problem("NS509", f"row {row} of `{name}` is {told}", help=help, field=name)
     if any(isinstance(item, str) for value in values for item in value):
         _refuse_nested(name, values)
-        return Column("sequence", objects([texts(name, value) for value in values]))
+        return Column("sequence", objects([texts(name, value, row) for row, value in enumerate(values, start=1)]))
     rows = [_numbers(name, row, value) for row, value in enumerate(values, start=1)]
     for row, array in enumerate(rows, start=1):
         if array.shape[1:] != rows[0].shape[1:]:
