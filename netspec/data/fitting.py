@@ -44,6 +44,7 @@ class Fitter:
         so_far = InputPipe(tuple(columns), (), declared)
         joined = so_far.joined({column: self.raw[column].values for column in names})
         transforms = self.transforms(name)
+        self._refuse_label(transforms, name, ("data", "preprocess", name))
         if not (transforms and transforms[0].handles_missing):
             self._check_missing(columns, joined, name)
         kind = kinds[0] if len(kinds) == 1 and kinds[0] != "number" else "array"
@@ -73,6 +74,7 @@ class Fitter:
 
     def _column_pipe(self, column: str, names: tuple[str, ...], input: str, declared: TensorType) -> tuple[ColumnPipe, Kind]:
         transforms, at = self._steps_for(column, self.raw[column].kind, input)
+        self._refuse_label(transforms, column, at)
         kind, values = self.raw[column].kind, self.raw[column].values
         if kind == "sequence" and holds_text(values):
             help = "write each row as one text with blanks between, and split it by `tokenize`"
@@ -93,6 +95,11 @@ class Fitter:
         if declared.vocabulary is not None:
             help = f"add `preprocess: {{{input}: {{tokenize: {{by: word}}}}}}`"
         raise self.place.problem("NS513", f"the column `{column}` holds text", place_of_inputs(self.place, input), help)
+
+    def _refuse_label(self, transforms: tuple[Transform, ...], name: str, at: Path) -> None:
+        """Positions in the order of the alphabet are no quantity that a network could weigh. Raises SpecError NS513."""
+        if any(isinstance(step, Label) for step in transforms):
+            raise self.place.problem("NS513", f"`label` is for targets, but `{name}` goes in", at, "write `one_hot`")
 
     def _check_missing(self, columns: list[ColumnPipe], joined: Array, name: str) -> None:
         """Missing values that no step has filled are told by column."""

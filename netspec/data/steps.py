@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from netspec.components.sources.base import Array
-from netspec.components.transforms.fitted import filled, is_sequences
+from netspec.components.transforms.fitted import filled, is_sequences, refuse_missing
 from netspec.components.transforms.pipeline import InputPipe, Preprocess, TargetPipe
 from netspec.components.transforms.sequences import PadSequence, Tokenize
 from netspec.diagnostics import Problem
 from netspec.tensor import Dim, TensorType, bind, names_in
+
+NOT_FILLED = "leave those rows out: what is due cannot be made up"
 
 
 class Given(NamedTuple):
@@ -33,8 +35,10 @@ class Target(NamedTuple):
 def target_of(pipe: TargetPipe, preprocess: Preprocess, values: Array, type: TensorType, given: Given) -> Target:
     """The target of an output of that type from raw values.
 
-    Raises Problem NS506 for classes that the output does not give, NS507 where a row has not as many steps as the output.
+    Raises Problem NS503 for values that are missing, NS506 for classes that the output does not give, NS507 where a row
+    has not as many steps as the output.
     """
+    refuse_missing(values, f"the target `{pipe.column}`", NOT_FILLED)
     prepared = pipe.prepared(values)
     if pipe.ids:
         check_ids(pipe.column, values, type.shape[-1])
@@ -66,7 +70,8 @@ def _check_aligned(pipe: TargetPipe, preprocess: Preprocess, rows: Array, due: A
     if not len(wrong):
         return
     first = int(wrong[0])
-    told = f"row {numbers[first]} of `{pipe.column}` has {_steps(found[first])}, but {due[first]} are due"
+    wanted = "1 is due" if due[first] == 1 else f"{due[first]} are due"
+    told = f"row {numbers[first]} of `{pipe.column}` has {_steps(found[first])}, but {wanted}"
     others = f" (and {len(wrong) - 1} more rows do not fit)" if len(wrong) > 1 else ""
     raise Problem("NS507", told + others, help=_way_out(pipe, preprocess))
 

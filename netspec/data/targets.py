@@ -17,7 +17,7 @@ from netspec.components.transforms.pipeline import TargetPipe
 from netspec.data.fitting import Fitter
 from netspec.data.parts import as_sequences
 from netspec.data.series import AHEAD
-from netspec.data.steps import check_ids
+from netspec.data.steps import NOT_FILLED, check_ids
 from netspec.diagnostics import Path
 from netspec.graph.objective import losses_by_output
 from netspec.tensor import Dim, Formula, TensorType, names_in
@@ -44,7 +44,7 @@ class TargetFitter:
             help = "use `cross_entropy` for classes, or a column of numbers"
             message = f"the target `{name}` holds text, but `{loss.type if loss else 'the loss'}` needs numbers"
             raise self.place.problem("NS505", message, at, help)
-        self.place.at(at, lambda: refuse_missing(column.values, f"the target `{base}`"))
+        self.place.at(at, partial(refuse_missing, column.values, f"the target `{base}`", NOT_FILLED))
         pipe, _ = self.fitter.fit_column(name, column.kind, column.values, transforms, at)
         classes = _class_names(pipe.steps, table.names if name == table.target else ())
         if classes is not None and loss is not None:

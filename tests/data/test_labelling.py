@@ -155,6 +155,24 @@ def test_every_kind_of_target(case: str, equal: int | None, tmp_path: Path) -> N
         assert measured == pytest.approx(np.sqrt(squares.mean()), rel=1e-4), "in other units, or with what fills up"
 
 
+def test_an_autoencoder_makes_every_step_again(tmp_path: Path) -> None:
+    """What it reads is what is due: cut with its bucket, judged in its own units and without what fills up."""
+    rows = walks(80)
+    write(tmp_path, "walks.jsonl", rows)
+    layer = {"gru": {"units": 6, "return_sequences": True}}
+    model = {"autoencoder": {"encoder": [layer], "latent": 2, "decoder": [layer, {"dense": 2}]}}
+    document = labeller("x", loss="mean_squared_error", model=model, data={"preprocess": {"x": "standardize"}})
+    document["data"].pop("target")
+    run = trained(document, tmp_path)
+    export(run, tmp_path / "model.onnx")
+    judged = evaluate(run, data=tmp_path / "walks.jsonl").metrics["test_rmse"]
+    (made,) = predict(run, {"x": [row["x"] for row in rows]}).values()
+    squares = np.concatenate([(a - np.asarray(row["x"])) ** 2 for a, row in zip(made, rows, strict=True)])
+    assert judged == pytest.approx(np.sqrt(squares.mean()), rel=1e-4)
+    theirs = evaluate(tmp_path / "model.onnx", data=tmp_path / "walks.jsonl").metrics["test_rmse"]
+    assert theirs == pytest.approx(judged, rel=1e-4)
+
+
 TAGS = [("the cat sat", "D N V"), ("a dog", "D N"), ("the old dog ran home", "D A N V N"), ("cats ran", "N V")]
 TAGGER: dict[str, Any] = {
     **labeller("tags", data={"inputs": {"input": ["text"]}, "preprocess": {"input": "tokenize"}, "split": {}}),
@@ -330,3 +348,35 @@ def test_lines_that_cannot_be_read(lines: str, tmp_path: Path) -> None:
         source.read(Roots(tmp_path, tmp_path).locate)
     told = "\n".join((caught.value.message, *(f"help: {each}" for each in caught.value.help)))  # type: ignore[attr-defined]
     assert re.search(BROKEN[lines], told), told
+
+
+IDS: dict[str, Any] = {
+    "input": {"shape": [6], "vocabulary": 9},
+    "model": {"gru": {"units": [4], "embedding": 4, "return_sequences": True, "output": 3}},
+    "data": {"source": {"npz": "ids.npz"}, "inputs": {"input": "x"}, "target": "y", "split": {"validation": 0.2, "test": 0.2}},
+    "train": {**labeller("y")["train"], "metrics": ["accuracy", "perplexity"]},
+}
+
+
+@pytest.mark.parametrize("shape", [[6], ["time"]])
+@pytest.mark.parametrize("wrong", [3, -1, 0.5, np.nan])
+def test_ids_in_another_file_that_the_output_does_not_give(wrong: float, shape: list[Any], tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(0, 9, (40, 6)), generator.integers(0, 3, (40, 6)).astype(np.float64)
+    np.savez(tmp_path / "ids.npz", x=x, y=y)
+    run = trained({**IDS, "input": {"shape": shape, "vocabulary": 9}}, tmp_path)
+    export(run, tmp_path / "model.onnx")
+    y[7, 2] = wrong
+    np.savez(tmp_path / "other.npz", x=x, y=y)
+    for model in (run, tmp_path / "model.onnx"):
+        told = (
+            "1 of 40 values of the target `y`"
+            if wrong != wrong
+            else f"the target `y` holds {wrong:g}, but the output gives classes from 0 to 2"
+        )
+        with pytest.raises(SpecError, match=told) as caught:
+            evaluate(model, data=tmp_path / "other.npz")
+        (found,) = caught.value.diagnostics
+        assert found.code == ("NS503" if wrong != wrong else "NS506")
+        assert found.help
+        assert found.path == "data.target"

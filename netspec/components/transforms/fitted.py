@@ -119,14 +119,13 @@ def _flat(values: Array) -> Array:
     return np.concatenate(list(values)) if is_sequences(values) else values
 
 
-def refuse_missing(values: Array, what: str) -> None:
+def refuse_missing(values: Array, what: str, help: str = "") -> None:
     """Raises NS503 where a value is missing."""
     missing = count_missing(values)
     if missing:
-        help = "add `{impute: most_frequent}`" if values.dtype == object else "add `{impute: median}`"
-        raise Problem(
-            "NS503", f"{missing} of {len(values)} values of {what} are missing", help=f"{help} to its `preprocess` steps"
-        )
+        step = "{impute: most_frequent}" if values.dtype == object else "{impute: median}"
+        message = f"{missing} of {len(values)} values of {what} are missing"
+        raise Problem("NS503", message, help=help or f"add `{step}` to its `preprocess` steps")
 
 
 def count_missing(values: Array) -> int:
