@@ -69,6 +69,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "an empty file": (changed("data.source", {"csv": "empty.csv"}), "NS509", "data.source"),
     "ragged rows": (changed("data.source", {"csv": "ragged.csv"}), "NS509", "data.source"),
     "text as numbers": (changed("data.inputs", {"input": ["a", "colour"]}), "NS513", "data.inputs"),
+    "a label that goes in": (changed("data.preprocess", {"a": "label"}), "NS513", "data.preprocess.a"),
     "a scale for text": (changed("data.preprocess", {"label": "standardize"}), "NS513", "data.preprocess"),
     "too many classes": (changed("model", {"mlp": {"output": 2}}), "NS506", "data.target"),
     "text for a regression": (

@@ -123,8 +123,10 @@ def _answer(prefix: str, value: Any, plan: OutputPlan) -> dict[str, Any]:
     classes = plan.classes
     if classes is not None and value.ndim == 2 and len(classes) == value.shape[1]:
         return {f"{prefix}labels": [classes[int(i)] for i in value.argmax(1)]}
+    if classes is not None and value.ndim == 2 and (len(classes), value.shape[1]) == (2, 1):
+        return {f"{prefix}labels": [classes[int(score >= plan.cut)] for score in value[:, 0]]}
     if classes is None or value.ndim != 1:
-        flat = value.tolist()
+        flat = (value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value).tolist()
         return {f"{prefix}output": flat[0] if value.shape == (1,) else flat}
     margins = plan.kind == "margins"
     if value.shape == (1,):

@@ -5,32 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from netspec.components.objectives import Loss
-from netspec.components.objectives.losses import BinaryCrossEntropy
-from netspec.components.sources.base import Column, Kind, Table
+from netspec.components.sources.base import Column, Kind
 from netspec.components.transforms.base import Array, Transform
 from netspec.components.transforms.categories import Label, OneHot
-from netspec.components.transforms.pipeline import (
-    ColumnPipe,
-    Fitted,
-    InputPipe,
-    TargetPipe,
-    count_missing,
-    fit,
-    refuse_missing,
-    run,
-)
+from netspec.components.transforms.fitted import count_missing, fit, holds_text, refuse_missing, run
+from netspec.components.transforms.pipeline import ColumnPipe, InputPipe
 from netspec.data.columns import KINDS
 from netspec.data.place import Place
-from netspec.data.series import AHEAD
 from netspec.data.split import Rows
 from netspec.diagnostics import Path
 from netspec.graph.ir import Graph
-from netspec.graph.objective import losses_by_output
 from netspec.tensor import Dim, DType, Formula, TensorType
 
 
@@ -40,6 +27,7 @@ class Fitter:
     def __init__(self, place: Place, graph: Graph, raw: Mapping[str, Column], train: Rows, lengths: dict[str, int]) -> None:
         self.place, self.graph, self.raw, self.train, self.lengths = place, graph, raw, train, lengths
         self.preprocess = place.data.preprocess
+        self.free = graph.names - graph.weight_names
 
     def input_pipe(self, name: str, names: tuple[str, ...]) -> InputPipe:
         """The pipe of an input that reads these columns. Raises SpecError NS503, NS507, NS513."""
@@ -55,7 +43,8 @@ class Fitter:
             raise self.place.problem("NS513", message, place_of_inputs(self.place, name))
         so_far = InputPipe(tuple(columns), (), declared)
         joined = so_far.joined({column: self.raw[column].values for column in names})
-        transforms = self._transforms(name)
+        transforms = self.transforms(name)
+        self._refuse_label(transforms, name, ("data", "preprocess", name))
         if not (transforms and transforms[0].handles_missing):
             self._check_missing(columns, joined, name)
         kind = kinds[0] if len(kinds) == 1 and kinds[0] != "number" else "array"
@@ -72,8 +61,8 @@ class Fitter:
         values, kind = self.raw[column].values, self.raw[column].kind
         at: Path = ("data", "preprocess", column) if column in self.preprocess else ("data", "target")
         self.place.at(at, lambda: refuse_missing(values, f"the column `{column}`"))
-        steps = self._transforms(column)
-        pipe, _ = self._fit_column(column, kind, values, (*steps, *([] if steps else [Label()])), at)
+        steps = self.transforms(column)
+        pipe, _ = self.fit_column(column, kind, values, (*steps, *([] if steps else [Label()])), at)
         classes = len(pipe.steps[-1].state.get("classes", ()))
         size = declared.vocabulary
         if isinstance(size, Formula):
@@ -85,12 +74,18 @@ class Fitter:
 
     def _column_pipe(self, column: str, names: tuple[str, ...], input: str, declared: TensorType) -> tuple[ColumnPipe, Kind]:
         transforms, at = self._steps_for(column, self.raw[column].kind, input)
+        self._refuse_label(transforms, column, at)
         kind, values = self.raw[column].kind, self.raw[column].values
+        if kind == "sequence" and holds_text(values):
+            help = "write each row as one text with blanks between, and split it by `tokenize`"
+            raise self.place.problem(
+                "NS513", f"the column `{column}` holds lists of texts", place_of_inputs(self.place, input), help
+            )
         if kind == "array" and not any(step.lag for step in transforms):
             values = self._shaped(column, self.raw[column], declared, len(names))
         if kind == "number":
             values = self._as_read(column, values, transforms, at)
-        pipe, after = self._fit_column(column, kind, values, transforms, at)
+        pipe, after = self.fit_column(column, kind, values, transforms, at)
         if after == "category" and len(names) > 1:
             self._refuse_text(input, column, declared)
         return pipe, after
@@ -101,6 +96,11 @@ class Fitter:
             help = f"add `preprocess: {{{input}: {{tokenize: {{by: word}}}}}}`"
         raise self.place.problem("NS513", f"the column `{column}` holds text", place_of_inputs(self.place, input), help)
 
+    def _refuse_label(self, transforms: tuple[Transform, ...], name: str, at: Path) -> None:
+        """Positions in the order of the alphabet are no quantity that a network could weigh. Raises SpecError NS513."""
+        if any(isinstance(step, Label) for step in transforms):
+            raise self.place.problem("NS513", f"`label` is for targets, but `{name}` goes in", at, "write `one_hot`")
+
     def _check_missing(self, columns: list[ColumnPipe], joined: Array, name: str) -> None:
         """Missing values that no step has filled are told by column."""
         if not count_missing(joined):
@@ -109,7 +109,7 @@ class Fitter:
             prepared = column.numpy(self.raw[column.name].values)
             self.place.at(place_of_inputs(self.place, name), partial(refuse_missing, prepared, f"the column `{column.name}`"))
 
-    def _fit_column(
+    def fit_column(
         self, column: str, kind: Kind, values: Array, transforms: tuple[Transform, ...], at: Path
     ) -> tuple[ColumnPipe, Kind]:
         wide = values.astype(np.float64) if kind == "number" else values
@@ -124,7 +124,8 @@ class Fitter:
             raise self.place.problem("NS513", message, at, "store them as text")
         return single
 
-    def _transforms(self, key: str) -> tuple[Transform, ...]:
+    def transforms(self, key: str) -> tuple[Transform, ...]:
+        """The steps that `preprocess` has under a key."""
         return self.preprocess.get(key, ())
 
     def _steps_for(self, column: str, kind: str, input: str) -> tuple[tuple[Transform, ...], Path]:
@@ -167,9 +168,8 @@ class Fitter:
             raise self.place.problem(
                 "NS507", f"the data gives `{name}` {said}, but the input is {declared}", self._input_place(), help
             )
-        free = self.graph.names - self.graph.weight_names
         kept = tuple(
-            dim if isinstance(dim, Formula) and str(dim) in free else size
+            dim if isinstance(dim, Formula) and str(dim) in self.free else size
             for dim, size in zip(declared.shape, shape, strict=True)
         )
         return TensorType(kept, declared.dtype, declared.vocabulary)
@@ -209,108 +209,15 @@ class Fitter:
                 return None
         return found
 
-    def target_pipe(self, output: str, name: str, table: Table) -> TargetPipe:
-        """The pipe of an output's target column. Raises SpecError NS503, NS505, NS506, NS507."""
-        column = self.raw[name]
-        loss: Loss | None = losses_by_output(self.place.spec, self.graph).get(output)
-        if output == "anomaly" and self.place.spec.autoencoder is not None:
-            loss = BinaryCrossEntropy()  # not to be trained on: it says that two classes are told apart
-        type = self.graph.output_types[output]
-        base = name.removesuffix(AHEAD)
-        transforms = self._transforms(base)
-        wanted = loss.target if loss else "numbers"
-        labelled = wanted in ("classes", "binary") and column.kind != "array"
-        if labelled and not any(isinstance(step, Label) for step in transforms):
-            transforms = (*transforms, Label())
-        at: Path = ("data", "preprocess", base) if base in self.preprocess else ("data", "target")
-        if column.kind == "category" and not labelled and not transforms:
-            help = "use `cross_entropy` for classes, or a column of numbers"
-            raise self.place.problem(
-                "NS505", f"the target `{name}` holds text, but `{loss.type if loss else 'the loss'}` needs numbers", at, help
-            )
-        self.place.at(at, lambda: refuse_missing(column.values, f"the target `{base}`"))
-        pipe, _ = self._fit_column(name, column.kind, column.values, transforms, at)
-        classes = _class_names(pipe.steps, table.names if name == table.target else ())
-        if classes is not None and loss is not None:
-            self._check_classes(output, type, classes, loss, at)
-        context = base if name.endswith(AHEAD) and pipe.steps and base in self.raw else None
-        lag = sum(step.transform.lag for step in pipe.steps)
-        if lag and context is None:
-            help = f"add `{base}` to `series: {{columns: [...]}}`, or leave `difference` out"
-            message = f"the difference of `{base}` is undone from its last steps, but `{base}` does not go in"
-            raise self.place.problem("NS513", message, at, help)
-        shape = self._target_shape(type, loss, column, lag, at)
-        ids = wanted == "classes" and column.kind == "array" and shape == tuple(type.bound(self._dims()).shape[:-1])
-        if ids:
-            self._check_ids(output, type.bound(self._dims()).shape[-1], column, at)
-        return TargetPipe(name, column.kind, pipe.steps, shape, classes, context, ids)
-
-    def _dims(self) -> Mapping[str, Dim]:
+    def dims(self) -> Mapping[str, Dim]:
+        """The dims that are bound so far."""
         return {**self.lengths}
 
-    def _check_classes(self, output: str, type: TensorType, classes: tuple[str, ...], loss: Loss, at: Path) -> None:
-        size = type.shape[-1]
-        if isinstance(size, Formula):
-            self.lengths.setdefault(str(size), len(classes))
-            size = self.lengths[str(size)]
-        most = 2 if size == 1 else size
-        if isinstance(most, int) and len(classes) > most:
-            shown = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
-            raise self.place.problem(
-                "NS506",
-                f"the target has {len(classes)} classes ({shown}), but `{output}` gives {most}",
-                at,
-                f"give the last layer {len(classes)} units, or write `classes` for its size",
-            )
-
-    def _check_ids(self, output: str, classes: Dim, column: Column, at: Path) -> None:
-        """Every position holds one of the classes. Raises SpecError NS506."""
-        values: np.ndarray[Any, Any] = column.values
-        if not isinstance(classes, int):
-            return
-        wrong = values[(values != np.floor(values)) | (values < 0) | (values >= classes)]
-        if wrong.size:
-            message = f"the target holds {wrong.flat[0]:g}, but `{output}` gives classes from 0 to {classes - 1}"
-            raise self.place.problem("NS506", message, at, "give the last layer a unit for each class")
-
-    def _target_shape(self, type: TensorType, loss: Loss | None, column: Column, lag: int, at: Path) -> tuple[int, ...]:
-        lengths = self._dims()
-        expected = type.bound(lengths).shape if loss is None else tuple(loss.target_shape(type.bound(lengths)))
-        self._check_aligned(type, column, expected, at)
-        if any(not isinstance(size, int) for size in expected):
-            raise self.place.problem("NS410", f"the output {type} has no length yet", at, "bind it with `--dim NAME=N`")
-        shape = tuple(size for size in expected if isinstance(size, int))
-        found = int(np.prod(column.values.shape[1:])) - lag
-        dense = tuple(int(size) for size in type.bound(lengths).shape if isinstance(size, int))
-        if found == int(np.prod(shape)):
-            return shape
-        if found == int(np.prod(dense)):
-            return dense
-        told = list(column.values.shape[1:]) or "one value"
-        help = f"the last layer has to give {told} a row, or `target` another column"
-        raise self.place.problem("NS507", f"the target has {told} a row, but the output is {type}", at, help)
-
-    def _check_aligned(self, type: TensorType, column: Column, expected: tuple[Dim, ...], at: Path) -> None:
-        """A target has as many steps as its output. Raises SpecError NS507."""
-        if column.kind == "sequence":
-            message = "the target has sequences of different lengths, and one value or one length is due for all rows"
-            raise self.place.problem("NS507", message, at, "choose another column as `target`")
-        if column.values.ndim == 1 and any(not isinstance(size, int) for size in expected):
-            message = f"the target has one value a row, but the output {type} has one for each step"
-            help = "end the sequence: leave `return_sequences: true` out, or add `- global_avg_pool`"
-            raise self.place.problem("NS507", message, at, help)
+    def fixed(self, type: TensorType) -> TensorType:
+        """A type with the dims bound that weights depend on; the others stay free, whatever length the data have."""
+        return type.bound({name: size for name, size in self.lengths.items() if name not in self.free})
 
 
 def place_of_inputs(place: Place, name: str) -> Path:
     """Where a spec says which columns an input reads."""
     return ("data", "inputs", name) if place.data.inputs else ("data", "source")
-
-
-def _class_names(steps: tuple[Fitted, ...], names: tuple[str, ...]) -> tuple[str, ...] | None:
-    for step in steps:
-        if isinstance(step.transform, Label):
-            classes = step.state["classes"]
-            if names and all(isinstance(c, float) and 0 <= c < len(names) for c in classes):
-                return tuple(names[int(c)] for c in classes)
-            return tuple(str(int(c)) if isinstance(c, float) and c == int(c) else str(c) for c in classes)
-    return None

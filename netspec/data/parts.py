@@ -51,6 +51,9 @@ def _split(
     labels = None if target is None else columns[target].values[rows]
     if chosen.stratify and labels is None:
         raise place.problem("NS504", "`stratify` needs a target", at)
+    if chosen.stratify and target is not None and _has_steps(columns[target]):
+        message = f"`stratify` needs one class a row, but `{target}` has several values a row"
+        raise place.problem("NS504", message, (*at, "stratify"), "leave `stratify` out")
     groups = None
     if chosen.group is not None:
         if chosen.group not in table.columns:
@@ -68,6 +71,15 @@ def with_class_names(table: Table) -> Table:
     names = np.asarray(table.names, dtype=object)
     column = Column("category", names[table.columns[table.target].values.astype(np.int64)])
     return replace(table, columns={**table.columns, table.target: column}, names=())
+
+
+def _has_steps(column: Column) -> bool:
+    return column.kind == "sequence" or (column.kind == "array" and column.values[0].size > 1)
+
+
+def first_row(reading: Reading, part: str, rows: Rows) -> int:
+    """The row that a part's own file starts with: files of parts stand behind one another, the training part's first."""
+    return int(rows[0]) if part in reading.parts and part not in ("all", "train") else 0
 
 
 def of_kind(place: Place, name: str, column: Column, kind: str) -> Column:

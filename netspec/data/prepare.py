@@ -15,18 +15,21 @@ from netspec.components.transforms.pipeline import InputPipe, Preprocess
 from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.columns import check_keys, input_columns, target_columns
 from netspec.data.fitting import Fitter, place_of_inputs
-from netspec.data.parts import data_hash, divide, of_kind, with_class_names
+from netspec.data.parts import data_hash, divide, first_row, of_kind, with_class_names
 from netspec.data.paths import Roots
 from netspec.data.place import Place
 from netspec.data.ranges import check_range
 from netspec.data.scores import Rows as Behind
 from netspec.data.series import Windowing, held_back, split_windows
 from netspec.data.split import Rows
+from netspec.data.steps import Given, Target, target_of
 from netspec.data.stream import COLUMN, Stream, StreamReader, texts_of
+from netspec.data.targets import TargetFitter
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.ir import Graph, Program
 from netspec.graph.lengths import broken_by_data, wrong_lengths
 from netspec.spec.load import Spec
+from netspec.tensor import TensorType
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Part:
     stream: Stream | None = field(repr=False, default=None)
     ragged: frozenset[str] = frozenset()
     """The inputs that are filled up along their first axis."""
+    steps: Mapping[str, Array] = field(default_factory=dict)
+    """For each target that is filled up as they are, how many steps of each row count."""
 
     @property
     def rows(self) -> int:
@@ -83,12 +88,16 @@ def prepare(spec: Spec, program: Program, roots: Roots, lengths: Mapping[str, in
     raw, rows = divide(place, reading, used, next(iter(targets.values()), None))
     bound = dict(lengths or {})
     fitter = Fitter(place, graph, raw, rows["train"], bound)
+    fit_target = TargetFitter(fitter)
     pipes = {}
     for name, names in columns.items():
         pipes[name] = fitter.condition_pipe(name, *names) if name == "condition" else fitter.input_pipe(name, names)
-    labels = {output: fitter.target_pipe(output, column, first) for output, column in targets.items()}
+    labels = {output: fit_target.pipe(output, column, first) for output, column in targets.items()}
     preprocess = Preprocess(pipes, labels, {"decoder": next(iter(pipes))} if spec.autoencoder is not None else {})
-    parts = {part: _part(place, part, preprocess, raw, found) for part, found in rows.items()}
+    types = {name: fitter.fixed(type) for name, type in graph.output_types.items()}
+    parts = {
+        part: _part(place, part, preprocess, raw, found, types, first_row(reading, part, found)) for part, found in rows.items()
+    }
     check_range(place, program, next(iter(pipes)), next(iter(parts["train"].inputs.values())))
     _check_lengths(spec, program, bound, parts)
     return Dataset(parts, preprocess, bound, data_hash(raw, rows))
@@ -143,8 +152,11 @@ def _stream_part(stream: Stream, preprocess: Preprocess) -> Part:
     return Part({name: inputs}, {output: targets}, {COLUMN: texts_of(inputs, target.classes, joined)}, {}, stream)
 
 
-def prepare_part(spec: Spec, roots: Roots, preprocess: Preprocess, part: str) -> Part:
-    """One part of a spec's data under preprocessing that was fitted before; `all` is every row. Raises SpecError."""
+def prepare_part(spec: Spec, graph: Graph, roots: Roots, preprocess: Preprocess, part: str) -> Part:
+    """One part of a spec's data under preprocessing that was fitted before; `all` is every row. Raises SpecError.
+
+    The graph is the one whose outputs the targets are held against, with its dims bound.
+    """
     place = Place(spec)
     if place.data.series is not None and place.data.series.target == "next":
         return _stream_of(place, roots, preprocess, part)
@@ -165,7 +177,8 @@ def prepare_part(spec: Spec, roots: Roots, preprocess: Preprocess, part: str) ->
             help = f"add `split: {{{part}: 0.15}}`"
             raise place.problem("NS504", f"the data has no {part} part", ("data", "split"), help)
         rows = parts[part]
-    return _part(place, part, preprocess, {name: of_kind(place, name, raw[name], kind) for name, kind in kinds.items()}, rows)
+    raw = {name: of_kind(place, name, raw[name], kind) for name, kind in kinds.items()}
+    return _part(place, part, preprocess, raw, rows, graph.output_types, first_row(reading, part, rows))
 
 
 def _stream_of(place: Place, roots: Roots, preprocess: Preprocess, part: str) -> Part:
@@ -202,22 +215,37 @@ def _read_source(place: Place, roots: Roots) -> Reading:
     return place.at(("data", "source", source.type), lambda: source.read(roots.locate))
 
 
-def _part(place: Place, part: str, preprocess: Preprocess, raw: Mapping[str, Column], rows: Rows) -> Part:
-    """The rows of a part, prepared. Raises SpecError NS503 for values that are not finite, NS506 for unknown classes."""
+def _part(
+    place: Place,
+    part: str,
+    preprocess: Preprocess,
+    raw: Mapping[str, Column],
+    rows: Rows,
+    types: Mapping[str, TensorType],
+    first: int,
+) -> Part:
+    """The rows of a part, prepared; `types` are those of the outputs, `first` is the row that its file starts with.
+
+    Raises SpecError NS503 for values that are not finite, NS506 for unknown classes, NS507 for targets of other lengths.
+    """
     taken = {name: column.take(rows) for name, column in raw.items()}
     values = {name: column.values for name, column in taken.items()}
     inputs, lengths = preprocess.prepare(values)
-    targets = {
-        name: place.at(("data", "target"), partial(pipe.numpy, values[pipe.column]))
-        for name, pipe in preprocess.targets.items()
-    }
-    targets |= {output: inputs[name] for output, name in preprocess.mirrors.items()}
     for name, array in inputs.items():
         place.at(
             place_of_inputs(place, name), partial(check_input, preprocess.inputs[name], array, f"the {part} part of `{name}`")
         )
+    given = Given(inputs, lengths, rows - first + 1)
+    targets = {
+        name: place.at(("data", "target"), partial(target_of, pipe, preprocess, values[pipe.column], types[name], given))
+        for name, pipe in preprocess.targets.items()
+    }
+    # What an autoencoder is to make is the very array that it reads: nothing is kept twice.
+    for output, name in preprocess.mirrors.items():
+        targets[output] = Target(inputs[name], lengths.get(preprocess.inputs[name].ragged or ""))
     ragged = frozenset(name for name, pipe in preprocess.inputs.items() if pipe.ragged is not None)
-    return Part(inputs, targets, taken, lengths, ragged=ragged)
+    steps = {name: target.steps for name, target in targets.items() if target.steps is not None}
+    return Part(inputs, {name: target.values for name, target in targets.items()}, taken, lengths, ragged=ragged, steps=steps)
 
 
 def check_input(pipe: InputPipe, array: Array, what: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from netspec.components.objectives import Loss, Metric
-from netspec.components.transforms.pipeline import Preprocess, undo
+from netspec.components.transforms.fitted import undo
+from netspec.components.transforms.pipeline import Preprocess
 from netspec.graph.figures import figure, metrics_by_output
 from netspec.graph.ir import Graph
 from netspec.graph.objective import final_activation
@@ -31,6 +32,14 @@ class Rows(NamedTuple):
         lengths = np.asarray(bind(type.shape[0], cast(Mapping[str, Dim], self.lengths)))
         result: Array = np.arange(shape[1])[None, :] < lengths[:, None]
         return result
+
+    def counted(self, type: TensorType, output: Array, target: Array) -> tuple[Array, Array]:
+        """An output of that type and its target, of ragged sequences only the steps that count [steps, ...].
+
+        A target may be filled up further than a batch of outputs is.
+        """
+        counting = self.counting(type, output.shape)
+        return (output, target) if counting is None else (output[counting], target[:, : output.shape[1]][counting])
 
 
 class Scorer:
@@ -59,11 +68,8 @@ class Scorer:
     def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Rows) -> None:
         """Take in a batch of readable outputs and prepared targets, with the rows that they belong to."""
         for (output, _), tally in self.tallies.items():
-            value, target = outputs[output], self._true(output, targets[output], rows)
-            counting = rows.counting(self.graph.output_types[output], value.shape)
-            if counting is not None:
-                value, target = value[counting], target[counting]
-            tally.update(value, target)
+            target = self._true(output, targets[output], rows)
+            tally.update(*rows.counted(self.graph.output_types[output], outputs[output], target))
 
     def _true(self, output: str, target: Array, rows: Rows) -> Array:
         """A target in its own units."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from netspec.components.sources.base import Array, Column
-from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess, TargetPipe
+from netspec.components.transforms.fitted import Fitted
+from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess, TargetPipe
 from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.place import Place
 from netspec.graph.ir import Graph

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess
+from netspec.components.transforms.fitted import Fitted
+from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
 from netspec.diagnostics import Problem, suggest
 from netspec.emit import Flattened
 from netspec.emit import Value as AnyValue

@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from netspec.components.transforms.pipeline import InputPipe, Prepared, Preprocess, is_sequences
+from netspec.components.transforms.fitted import filled, is_sequences
+from netspec.components.transforms.pipeline import InputPipe, Prepared, Preprocess
 from netspec.diagnostics import Diagnostic, SpecError
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +92,4 @@ def _raw_sequences(column: Array, *, lengths: bool) -> Array:
     sizes = np.asarray([len(each) for each in column], np.int64)
     if lengths:
         return sizes
-    filled = np.zeros((len(column), int(sizes.max()), *column[0].shape[1:]), column[0].dtype)
-    for row, each in zip(filled, column, strict=True):
-        row[: len(each)] = each
-    return filled
+    return filled(column, int(sizes.max()))

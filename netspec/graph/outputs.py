@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from netspec.components.transforms.pipeline import Fitted
+from netspec.components.transforms.fitted import Fitted
 
 OutputKind = Literal["numbers", "margins", "scores", "logits", "log_probabilities", "probabilities", "labels"]
 

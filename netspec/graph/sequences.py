@@ -16,11 +16,13 @@ from netspec.tensor import Dim, TensorType
 
 
 def check_sequences(reader: Reader, spec: Spec, graph: Graph) -> None:
-    """NS507 and NS513 for what cannot go together, whatever the data hold."""
+    """NS213, NS507 and NS513 for what cannot go together, whatever the data hold."""
     data = spec.data
     if data is None:
         return
     _sound(reader, data)
+    if data.series is not None:
+        _drawn(reader, data)
     if data.series is None or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return
     if data.series.target == "next":
@@ -28,6 +30,14 @@ def check_sequences(reader: Reader, spec: Spec, graph: Graph) -> None:
     elif data.inputs is None:
         _window(reader, data.series, graph)
         _horizon(reader, spec, data.series, graph)
+
+
+def _drawn(reader: Reader, data: DataSection) -> None:
+    """A series is cut by time: no row of it is drawn, so none can be drawn by its class or with its group."""
+    for field, given in (("stratify", data.split.stratify), ("group", data.split.group is not None)):
+        if given:
+            message = f"`{field}` says how rows are drawn, but a `series` is divided by time"
+            reader.report("NS213", message, ("data", "split", field), key=True, help=f"remove `{field}`, or `series`")
 
 
 def _sound(reader: Reader, data: DataSection) -> None:

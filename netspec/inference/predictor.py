@@ -105,8 +105,8 @@ class Predictor(ABC):
     def part(self, name: str, data: Path | None = None) -> Part:
         """A part of the spec's own data, or with `data` all rows of that file."""
         if data is None:
-            return prepare_part(self.spec, self.roots, self.preprocess, name)
-        return prepare_part(with_source(self.spec, data), data_roots(data), self.preprocess, "all")
+            return prepare_part(self.spec, self.graph, self.roots, self.preprocess, name)
+        return prepare_part(with_source(self.spec, data), self.graph, data_roots(data), self.preprocess, "all")
 
     def evaluate(self, part: str = "test", data: Path | None = None) -> Evaluation:
         """The spec's metrics on a part, or on a file of the same columns. Raises SpecError."""
@@ -117,12 +117,12 @@ class Predictor(ABC):
         name = next(iter((*self.preprocess.targets, *self.preprocess.mirrors)), None)
         if name is None:
             raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
-        plan = self.plans[name]
+        plan, type = self.plans[name], self.graph.output_types[name]
         confusion = _Confusion(plan.classes, plan.cut)
         for chosen, outputs in self.judged(rows):
             targets = {key: y[chosen] for key, y in rows.targets.items()}
             scorer.update(outputs, targets, rows.behind(chosen))
-            confusion.update(outputs[name], targets[name])
+            confusion.update(*rows.behind(chosen).counted(type, outputs[name], targets[name]))
         return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes)
 
 

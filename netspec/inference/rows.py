@@ -10,8 +10,9 @@ import numpy as np
 
 from netspec.components.sources.base import Column
 from netspec.components.sources.files import objects
+from netspec.components.sources.values import texts
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics import Diagnostic, Problem, SpecError
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Rows: TypeAlias = Mapping[str, "Sequence[Any] | Array"]
@@ -19,7 +20,7 @@ Rows: TypeAlias = Mapping[str, "Sequence[Any] | Array"]
 
 
 def columns_of(preprocess: Preprocess, rows: Rows) -> dict[str, Column]:
-    """Columns by name, each in the kind that training saw. Raises SpecError NS502, NS504, NS507."""
+    """Columns by name, each in the kind that training saw. Raises SpecError NS502, NS504, NS507, NS509."""
     found = {}
     for pipe in preprocess.inputs.values():
         for column in pipe.columns:
@@ -36,7 +37,7 @@ def columns_of(preprocess: Preprocess, rows: Rows) -> dict[str, Column]:
 
 def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
     if column.is_text:
-        return Column("category", np.asarray(["" if v is None else str(v) for v in values], dtype=object))
+        return Column("category", _texts(column.name, values))
     try:
         if column.kind == "number":
             return Column("number", np.asarray([np.nan if v is None or v == "" else v for v in values], np.float64))
@@ -51,6 +52,14 @@ def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
         message = f"a row of `{column.name}` is {list(array.shape[1:])}, but training saw {list(wanted)}"
         raise SpecError(Diagnostic("NS507", message))
     return Column(column.kind, array if wanted is None else array.reshape(len(array), *wanted))
+
+
+def _texts(name: str, values: Any) -> Array:
+    """Texts that can be handed on: ONNX Runtime takes UTF-8. Raises SpecError NS509 for any other."""
+    try:
+        return texts(name, values)
+    except Problem as problem:
+        raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help, exit_code=2)) from None
 
 
 def _listed(value: Any) -> Any:

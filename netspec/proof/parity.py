@@ -17,7 +17,8 @@ import numpy as np
 import onnx_ir as ir
 
 from netspec.compiler.network import Functional
-from netspec.components.transforms.pipeline import Preprocess, undo
+from netspec.components.transforms.fitted import undo
+from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.scores import Rows, probabilities
 from netspec.exporter.lower import Lowered
 from netspec.exporter.session import feeds, session

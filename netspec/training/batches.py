@@ -182,7 +182,8 @@ def bounds(lengths: Array, most: int) -> list[int]:
 def _shortened(data: Batch, part: Part, bound: int) -> Batch:
     """The arrays without the steps that no row of a bucket has."""
     cut = [x[:, :bound] if name in part.ragged else x for name, x in zip(part.inputs, data.inputs, strict=True)]
-    return Batch(tuple(cut), data.targets, data.lengths)
+    targets = {name: y[:, :bound] if name in part.steps else y for name, y in data.targets.items()}
+    return Batch(tuple(cut), targets, data.lengths)
 
 
 def in_buckets(part: Part, batch: int) -> Sequence[tuple[Array, int | None]]:

@@ -88,7 +88,7 @@ class Evaluator:
             yield from self._lanes(weights, part)
             return
         for rows, bound in in_buckets(part, self.batch):
-            targets = {key: y[rows] for key, y in part.targets.items()}
+            targets = {key: y[rows, :bound] if key in part.steps else y[rows] for key, y in part.targets.items()}
             lengths = {dim: each[rows] for dim, each in part.lengths.items()}
             inputs = {key: x[rows, :bound] if key in part.ragged else x[rows] for key, x in part.inputs.items()}
             batch = on_device(inputs, targets, lengths)

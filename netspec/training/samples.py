@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netspec.compiler.network import Functional, Weights, fold_name
-from netspec.components.transforms.pipeline import undo
+from netspec.components.transforms.fitted import undo
 from netspec.data.pictures import picture
 from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic, Severity

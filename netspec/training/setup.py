@@ -43,7 +43,10 @@ def class_weights(train: TrainSection, losses: Mapping[str, Loss], dataset: Data
                 )
             weights = np.asarray([train.class_weights.get(name, 1.0) for name in pipe.classes])
         else:
-            labels = dataset.train.targets[output].astype(np.int64).reshape(-1)
+            labels, steps = dataset.train.targets[output].astype(np.int64), dataset.train.steps.get(output)
+            if steps is not None:
+                labels = labels[np.arange(labels.shape[1])[None, :] < steps[:, None]]
+            labels = labels.reshape(-1)
             counts = np.bincount(labels, minlength=len(pipe.classes))
             weights = labels.size / (len(pipe.classes) * np.maximum(counts, 1))
         found[output] = jnp.asarray(weights, jnp.float32)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from netspec import export, train
 from netspec.components.sources.files import objects
 from netspec.components.transforms import TRANSFORMS
-from netspec.components.transforms.pipeline import ColumnPipe, Fitted, InputPipe, Preprocess
+from netspec.components.transforms.fitted import Fitted
+from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
 from netspec.exporter.lower import lower
 from netspec.exporter.session import feeds, session
 from netspec.graph import build

@@ -221,8 +221,9 @@ class _Ranked(Tally):
         self.targets: list[Array] = []
 
     def update(self, output: Array, target: Array) -> None:
-        self.outputs.append(output.reshape(len(output), -1))
-        self.targets.append(target.reshape(len(target), -1)[:, 0])
+        flat = output.reshape(len(output), -1) if output.ndim < 3 else output.reshape(-1, output.shape[-1])
+        self.outputs.append(flat)
+        self.targets.append(target.reshape(len(flat), -1)[:, 0])
 
     def result(self) -> float:
         import numpy as np

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from netspec.components.base import describe
 from netspec.components.fields import Bool, Texts
 from netspec.components.sources.base import Column, Known, Locate, Reading, Source, Table, equal_rows, malformed
-from netspec.components.sources.files import PartedFiles
+from netspec.components.sources.files import PartedFiles, objects
+from netspec.components.sources.values import column_of, texts
 from netspec.diagnostics import Problem
 
 if TYPE_CHECKING:
@@ -126,9 +127,7 @@ class Inline(Source):
     short = "columns"
     all_short = True
     external = False
-    columns: dict[str, list[Any]] = Field(
-        description="For each column its values, a number, a text or a list of numbers a row."
-    )
+    columns: dict[str, list[Any]] = Field(description="For each column its values, a number, a text or a list a row.")
 
     @field_validator("columns")
     @classmethod
@@ -144,29 +143,10 @@ class Inline(Source):
         return Known(rows=max((len(values) for values in self.columns.values()), default=0) or None)
 
     def read(self, locate: Locate) -> Reading:
-        columns = {name: _inline_column(name, values) for name, values in self.columns.items()}
+        columns = {name: column_of(name, values) for name, values in self.columns.items()}
         equal_rows(columns, "`inline`")
         names = list(columns)
         return Reading({"all": Table(columns, inputs=tuple(names[:-1]), target=names[-1] if names else None)})
-
-
-def _inline_column(name: str, values: list[Any]) -> Column:
-    import numpy as np
-
-    if any(isinstance(value, str) for value in values):
-        return Column("category", np.asarray(["" if value is None else str(value) for value in values], dtype=object))
-    try:
-        array = np.asarray(_with_gaps(values), dtype=np.float64)
-    except (ValueError, TypeError):
-        raise Problem("NS509", f"the rows of `{name}` are not numbers of one shape", field=name) from None
-    return Column("number", array) if array.ndim == 1 else Column("array", array.astype(np.float32))
-
-
-def _with_gaps(value: Any) -> Any:
-    """Nested lists with NaN for what is missing."""
-    if isinstance(value, list):
-        return [_with_gaps(item) for item in value]
-    return float("nan") if value is None else value
 
 
 class Npz(PartedFiles):
@@ -201,12 +181,23 @@ def _array_column(path: Path, name: str, array: Any) -> Column:
     if array.ndim == 0:
         raise malformed(path, f"`{name}` is a single value, not one a row")
     if array.dtype.kind in "US":
-        return Column("category", array.astype(str).astype(object))
+        return _text_column(path, name, array.astype(str))
     if array.dtype.kind not in "buif":
         raise malformed(path, f"`{name}` holds `{array.dtype}`; numbers and texts can be read")
     if array.ndim == 1:
         return Column("number", array.astype(np.float64))
     return Column("array", array if array.dtype == np.uint8 else array.astype(np.float32))
+
+
+def _text_column(path: Path, name: str, array: Any) -> Column:
+    """A text a row, or a list of them."""
+    try:
+        if array.ndim == 1:
+            return Column("category", texts(name, array))
+        rows = array.reshape(len(array), -1)
+        return Column("sequence", objects([texts(name, each, row) for row, each in enumerate(rows, start=1)]))
+    except Problem as problem:
+        raise malformed(path, problem.message, *problem.help) from None
 
 
 _SKLEARN = {

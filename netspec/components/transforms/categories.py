@@ -1,6 +1,6 @@
 """Steps for categories: one-hot vectors and class labels."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from netspec.components.sources.base import Kind
 from netspec.components.transforms.base import Array, State, Transform
@@ -24,6 +24,9 @@ def _positions(classes: list[Any], values: Array, unknown: int) -> Array:
     index = {value: i for i, value in enumerate(classes)}
     keys = values if values.dtype == object else values.astype(np.float64)
     return np.asarray([index.get(key, unknown) for key in keys.tolist()], np.int64)
+
+
+_RARE = "split with `stratify: true` where there is one class a row, or by another `seed`, or get more data"
 
 
 class OneHot(Transform):
@@ -65,13 +68,16 @@ class OneHot(Transform):
 class Label(Transform):
     """A column of classes becomes their positions in sorted order, for a target or a condition. ONNX: LabelEncoder.
 
+    Of sequences, each step is a class.
+
     ```yaml
     label
     ```
     """
 
     type = "label"
-    accepts = _EITHER
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"category", "number", "sequence"})
+    on_steps = True
 
     def fit(self, values: Array) -> State:
         return {"classes": _distinct(values)}
@@ -80,7 +86,7 @@ class Label(Transform):
         positions = _positions(state["classes"], values, -1)
         if (positions < 0).any():
             new = values[int((positions < 0).argmax())]
-            raise Problem("NS506", f"the class `{new}` is not in the training part", help="use `stratify: true`, or more data")
+            raise Problem("NS506", f"the class `{new}` is not in the training part", help=_RARE)
         return positions
 
     def onnx(self, g: Emitter, state: State, x: Value) -> Value:

@@ -6,30 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from netspec.components.canonical import canonical
 from netspec.components.sources.base import Kind
-from netspec.components.transforms import TRANSFORMS
-from netspec.components.transforms.base import Array, State, Transform
-from netspec.diagnostics import Problem
+from netspec.components.sources.files import objects
+from netspec.components.transforms.base import Array
+from netspec.components.transforms.fitted import Fitted, filled, is_sequences, run, undo
 from netspec.tensor import DType, TensorType, multiple_of, named, names_in
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A step with what it learnt from the training part."""
-
-    transform: Transform
-    state: State
-
-    def json(self) -> dict[str, Any]:
-        """Plain data, for `preprocess.json`."""
-        return {"step": canonical(self.transform), "state": dict(self.state)}
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Fitted:
-        """The step that `json` wrote."""
-        ((name, fields),) = data["step"].items()
-        return Fitted(TRANSFORMS[name].model_validate(fields), data["state"])
 
 
 @dataclass(frozen=True)
@@ -135,10 +116,7 @@ class InputPipe:
         lengths = np.asarray([len(each) for each in sequences], np.int32)
         multiple = multiple_of(self.type.shape[0])
         longest = -(-int(lengths.max()) // multiple) * multiple
-        filled = np.zeros((len(sequences), longest, *sequences[0].shape[1:]), dtype)
-        for row, each in zip(filled, sequences, strict=True):
-            row[: len(each)] = each
-        return Prepared(filled, lengths)
+        return Prepared(filled(sequences, longest).astype(dtype), lengths)
 
     def shaped(self, values: Array) -> Array:
         """The same elements [rows, *shape], where the shape is known."""
@@ -182,24 +160,33 @@ class TargetPipe:
     """A target column, how it is prepared, and the names of its classes where it has any.
 
     `context` is the input column whose last steps come before a forecast: what was taken as a difference is
-    added up from there. `ids` says that an array holds the class of each position.
+    added up from there. `ids` says that an array holds the class of each position. Where the first size of `shape` is
+    None, each row has a value for every step, however many it has.
     """
 
     column: str
     kind: Kind
     steps: tuple[Fitted, ...]
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     classes: tuple[str, ...] | None = None
     context: str | None = None
     ids: bool = False
 
-    def numpy(self, values: Array) -> Array:
-        """[rows, *shape]: labels and ids as int32, all else as float32."""
+    def prepared(self, values: Array) -> Array:
+        """[rows, *shape], or of sequences an array [steps, *shape[1:]] a row: labels and ids as int32, all else as float32."""
+        if self.shape[:1] == (None,) and not is_sequences(values):
+            values = objects(list(values))  # rows that happen to be of one length
+        found = ColumnPipe(self.column, self.kind, self.steps).numpy(values)
+        if is_sequences(found):
+            inner = [size for size in self.shape[1:] if size is not None]
+            return objects([self._typed(each).reshape(len(each), *inner) for each in found])
+        return self._typed(found).reshape(len(found), *(size for size in self.shape if size is not None))
+
+    def _typed(self, values: Array) -> Array:
         import numpy as np
 
-        prepared = ColumnPipe(self.column, self.kind, self.steps).numpy(values)
-        integral = self.ids or (prepared.dtype.kind == "i" and self.shape[-1:] != (1,))
-        return prepared.astype(np.int32 if integral else np.float32).reshape(len(prepared), *self.shape)
+        integral = self.ids or (values.dtype.kind == "i" and self.shape[-1:] != (1,))
+        return values.astype(np.int32 if integral else np.float32)
 
     def inverse(self, values: Array, raw: Mapping[str, Array]) -> Array:
         """Numbers back in the target's own units; labels and probabilities stay as they are."""
@@ -278,102 +265,6 @@ def _side_by_side(steps: Sequence[Fitted]) -> Fitted:
     if len(steps) == 1:
         return steps[0]
     return Fitted(steps[0].transform, {key: [step.state[key] for step in steps] for key in steps[0].state})
-
-
-def run(steps: Sequence[Fitted], values: Array) -> Array:
-    """All steps, one after the other."""
-    for step in steps:
-        values = _applied(step, values)
-    return values
-
-
-def _applied(step: Fitted, values: Array) -> Array:
-    """One step; where it works on each step of a sequence alone, all sequences are one long array to it."""
-    if not (step.transform.on_steps and is_sequences(values)):
-        return step.transform.numpy(step.state, values)
-    import numpy as np
-
-    from netspec.components.sources.files import objects
-
-    ends = np.cumsum([len(each) for each in values])[:-1]
-    return objects(np.split(step.transform.numpy(step.state, np.concatenate(list(values))), ends))
-
-
-def is_sequences(values: Array) -> bool:
-    """Whether a column holds an array for each row, rather than numbers or texts."""
-    import numpy as np
-
-    return values.dtype == object and len(values) > 0 and isinstance(values[0], np.ndarray)
-
-
-def undo(steps: Sequence[Fitted], values: Array, context: Array | None = None) -> Array:
-    """Numbers [rows, ...] back in original units; `context` [rows, steps, ...] are raw values that came before."""
-    if context is None:
-        for step in reversed(steps):
-            values = step.transform.inverse(step.state, values)
-        return values
-    stages = [context]
-    for step in steps:
-        stages.append(_applied(step, stages[-1]))
-    shape = values.shape
-    values = values.reshape(len(values), -1, *context.shape[2:])
-    for step, before in zip(reversed(steps), reversed(stages[:-1]), strict=True):
-        values = step.transform.undo(step.state, values, before[:, len(before[0]) - step.transform.lag :])
-    return values.reshape(shape)
-
-
-def fit(transforms: Sequence[Transform], values: Array, train: Array, kind: Kind, what: str) -> tuple[tuple[Fitted, ...], Kind]:
-    """Fits each step on the training rows of what the steps before it give.
-
-    Raises Problem NS513 where a step does not work on that kind, NS503 where values are missing.
-    """
-    fitted: list[Fitted] = []
-    current = values[train]
-    for transform in transforms:
-        if kind not in transform.accepts:
-            held = "text" if kind == "category" else "sequences" if kind == "sequence" else "numbers"
-            help = f"`{transform.type}` is for {' and '.join(sorted(_TOLD[each] for each in transform.accepts))}"
-            raise Problem("NS513", f"`{transform.type}` does not work on {what}, which holds {held}", help=help)
-        if not transform.handles_missing:
-            refuse_missing(current, what)
-        step = Fitted(transform, transform.fit(_flat(current) if transform.on_steps else current))
-        current = _applied(step, current)
-        kind = transform.gives or kind
-        fitted.append(step)
-    return tuple(fitted), kind
-
-
-_TOLD: Mapping[Kind, str] = {"number": "numbers", "array": "arrays", "category": "text", "sequence": "sequences"}
-
-
-def _flat(values: Array) -> Array:
-    """All steps of all sequences, one behind the other."""
-    import numpy as np
-
-    return np.concatenate(list(values)) if is_sequences(values) else values
-
-
-def refuse_missing(values: Array, what: str) -> None:
-    """Raises NS503 where a value is missing."""
-    missing = count_missing(values)
-    if missing:
-        help = "add `{impute: most_frequent}`" if values.dtype == object else "add `{impute: median}`"
-        raise Problem(
-            "NS503", f"{missing} of {len(values)} values of {what} are missing", help=f"{help} to its `preprocess` steps"
-        )
-
-
-def count_missing(values: Array) -> int:
-    """Rows with a value that is not there."""
-    import numpy as np
-
-    if is_sequences(values):
-        return sum(count_missing(each[None]) for each in values)
-    if values.dtype == object:
-        return int((values == "").sum())
-    if values.dtype.kind != "f":
-        return 0
-    return int(np.isnan(values).reshape(len(values), -1).any(axis=1).sum())
 
 
 def _fitted(steps: Sequence[Mapping[str, Any]]) -> tuple[Fitted, ...]:

@@ -108,6 +108,12 @@ class PadSequence(Transform):
     def onnx_lengths(self, g: Emitter, state: State, lengths: Value) -> Value:
         return g.op("Min", [lengths, g.integers([self.max])])
 
+    def inverse(self, state: State, values: Array) -> Array:
+        return values
+
+    def onnx_inverse(self, g: Emitter, state: State, x: Value) -> Value:
+        return x
+
 
 class Difference(Transform):
     """The change from one step to the next, along time; undone by adding up from the last step that was seen.
