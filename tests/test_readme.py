@@ -46,6 +46,7 @@ def test_every_block_is_known() -> None:
         "yaml bad",
         "text error",
         "python onnx",
+        "yaml pair",
         "sh verbs",
         "sh test",
     }
@@ -55,6 +56,13 @@ def test_the_spec_is_valid() -> None:
     spec, program = required(read_text(BLOCKS["yaml spec"], "readme.yaml"))
     assert spec.name == "digits-cnn"
     assert program.main.output_types["output"].shape == (10,)
+
+
+def test_the_pair_is_valid_and_says_nothing() -> None:
+    found = checked(read_text(BLOCKS["yaml pair"], "readme.yaml"))
+    assert found.diagnostics == ()
+    assert found.program is not None
+    assert list(found.program.graphs) == ["generator", "discriminator"]
 
 
 def test_the_mistake_reads_as_shown() -> None:
