@@ -27,7 +27,8 @@ from netspec.graph.objective import losses_by_output
 from netspec.source import read_text
 from netspec.spec import read_spec
 from netspec.training.batches import on_device
-from netspec.training.steps.supervised import Supervised, compiled_chunk, compiled_step
+from netspec.training.steps.stepping import compiled_chunk, compiled_step
+from netspec.training.steps.supervised import Supervised
 from tests.benchmarks.peers import Runner, data_of, keras_fit, order_of, torch_eager
 
 WORKLOADS: dict[str, dict[str, Any]] = {
@@ -101,7 +102,7 @@ def netspec(work: dict[str, Any]) -> Runner:
     assert program is not None
     network = Functional(program.main)
     objective = Supervised(network, losses_by_output(spec, program.main), spec.train, steps_per_epoch=100)
-    state = objective.init(network.init(0))
+    state = objective.init(0)
     x, y = data_of(work)
     data = on_device({"input": x}, {"output": y}, {})
     order = jnp.asarray(order_of(work, work["steps"]))
@@ -111,16 +112,17 @@ def netspec(work: dict[str, Any]) -> Runner:
         def stepwise(steps: int) -> None:
             nonlocal state
             for index in range(steps):
-                state, loss = one(state, data, order[index])
-            loss.block_until_ready()
+                state, figures = one(state, data, order[index])
+            jax.block_until_ready(figures)
 
         return stepwise
     many = compiled_chunk(objective.step)
 
     def chunked(steps: int) -> None:
         nonlocal state
-        state, losses = many(state, jnp.zeros(work["steps"]), data, order, jnp.int32(0), jnp.int32(steps))
-        losses.block_until_ready()
+        told = {"train_loss": jnp.zeros(work["steps"])}
+        state, figures = many(state, told, data, order, jnp.int32(0), jnp.int32(steps))
+        jax.block_until_ready(figures)
 
     return chunked
 
