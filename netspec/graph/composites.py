@@ -11,7 +11,7 @@ from netspec.graph.way import way_to
 from netspec.source import Document
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
-from netspec.spec.sections import AdversarialSection
+from netspec.spec.training import AdversarialSection
 from netspec.tensor import TensorType
 
 

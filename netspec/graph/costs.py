@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netspec.graph.ir import Graph, Node
-from netspec.spec.sections import AdversarialSection, Side, TrainSection
+from netspec.spec.training import AdversarialSection, Side, TrainSection
 from netspec.tensor import Dim, product, total
 
 

@@ -22,7 +22,7 @@ from netspec.components.transforms import TRANSFORMS
 from netspec.report.canonical import as_yaml
 from netspec.spec.families import FAMILIES
 from netspec.spec.load import SECTIONS
-from netspec.spec.sections import Section
+from netspec.spec.section import Section
 
 _LAYER_FAMILIES = {
     "Core": core.LAYERS,

@@ -14,7 +14,7 @@ from netspec.components.layers import LAYERS, Layer
 from netspec.components.layers.base import ActivationChoice
 from netspec.diagnostics import Path, Problem
 from netspec.spec.items import BlockItem, Item, LayerItem, Net
-from netspec.spec.sections import Section
+from netspec.spec.section import Section
 from netspec.tensor import DType, TensorType
 
 Layers = Annotated[Any, WithJsonSchema({"x-netspec": "layers"})]

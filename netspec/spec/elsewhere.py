@@ -12,15 +12,9 @@ from netspec.components.objectives import METRICS, OPTIMIZERS
 from netspec.diagnostics.suggest import FOREIGN_WORDS
 from netspec.spec.composites import COMPOSITES
 from netspec.spec.families import FAMILIES
-from netspec.spec.sections import (
-    SECTIONS,
-    AdversarialSection,
-    DiscriminatorSide,
-    ExpectSection,
-    GeneratorSide,
-    Section,
-    TrainSection,
-)
+from netspec.spec.section import Section
+from netspec.spec.sections import SECTIONS, ExpectSection
+from netspec.spec.training import AdversarialSection, DiscriminatorSide, GeneratorSide, TrainSection
 
 _SIDES: dict[str, type[Section]] = {"generator": GeneratorSide, "discriminator": DiscriminatorSide}
 

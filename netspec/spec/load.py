@@ -20,17 +20,10 @@ from netspec.spec.model import KINDS, ModelReader
 from netspec.spec.overrides import override
 from netspec.spec.reader import Reader, Skip, TooLarge
 from netspec.spec.scopes import ItemReader
+from netspec.spec.section import Section
 from netspec.spec.sections import SECTIONS as SECTIONS
-from netspec.spec.sections import (
-    AdversarialSection,
-    DataSection,
-    DimSection,
-    ExpectSection,
-    ExportSection,
-    InitializeSection,
-    Section,
-    TrainSection,
-)
+from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, InitializeSection
+from netspec.spec.training import AdversarialSection, TrainSection
 from netspec.spec.variables import BROKEN, LATER, Variables
 from netspec.tensor import TensorType
 

@@ -16,7 +16,7 @@ import numpy as np
 from netspec.components.layers.conv import Convolution
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.ir import Graph
-from netspec.spec.sections import Training
+from netspec.spec.training import Training
 from netspec.training import checkpoint
 from netspec.training.batches import Feed, Piece
 from netspec.training.folder import RunFolder

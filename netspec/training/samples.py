@@ -17,7 +17,7 @@ from netspec.data.pictures import picture
 from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic, Severity
 from netspec.spec.composites import Gan
-from netspec.spec.sections import AdversarialSection
+from netspec.spec.training import AdversarialSection
 from netspec.training.judge import Judged
 from netspec.training.steps.adversarial import draw
 

@@ -12,7 +12,7 @@ from netspec.components.objectives import Loss
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.spec.sections import TrainSection
+from netspec.spec.training import TrainSection
 
 
 def fills(preprocess: Preprocess) -> tuple[jax.Array, ...]:

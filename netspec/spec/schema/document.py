@@ -35,7 +35,8 @@ from netspec.spec.schema.kinds import (
     words,
 )
 from netspec.spec.schema.layers import WORDS, Items, block, shared_definitions
-from netspec.spec.sections import AdversarialSection, DimSection, TrainSection
+from netspec.spec.sections import DimSection
+from netspec.spec.training import AdversarialSection, TrainSection
 
 IDENTIFIER = "netspec-v1.schema.json"
 CATALOGUES: dict[str, Catalogue] = {

@@ -20,7 +20,7 @@ from netspec.compiler.network import Functional, Weights, fold_name
 from netspec.components.augment import Augment
 from netspec.graph.ir import Graph, Port
 from netspec.graph.objective import logits
-from netspec.spec.sections import AdversarialSection, Side
+from netspec.spec.training import AdversarialSection, Side
 from netspec.training.batches import Batch
 from netspec.training.steps.stepping import Figures, State, averaged, bookkeeping, cast, computed_in, unless_failed
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from netspec.components.layers import Priced
 from netspec.graph.ir import Graph, Node, Port
-from netspec.spec.sections import KlSection
+from netspec.spec.training import KlSection
 
 
 class Costs:

@@ -18,7 +18,7 @@ from netspec.components.layers import KernelLayer
 from netspec.components.objectives import Loss
 from netspec.graph.ir import Port
 from netspec.graph.objective import logits
-from netspec.spec.sections import TrainSection
+from netspec.spec.training import TrainSection
 from netspec.training.batches import Batch
 from netspec.training.steps.costs import Costs
 from netspec.training.steps.stepping import Figures, State, averaged, bookkeeping, cast, computed_in, unless_failed
