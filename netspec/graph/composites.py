@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netspec.components.transforms.numbers import MinMax, Rescale, Standardize
-from netspec.diagnostics import Label, Path, Severity
+from netspec.diagnostics import Label, Path, Severity, suggest
 from netspec.graph.ir import Graph, Node, Program
 from netspec.graph.way import way_to
 from netspec.source import Document
@@ -168,6 +168,17 @@ class _Pair:
                 at: Path = ("model", "gan", graph.name)
                 self.reader.report("NS415", f"the {graph.name} never reads `condition`", at, key=True, help=help)
 
+    def _monitor(self, train: AdversarialSection, name: str) -> None:
+        """What is watched is computed: a pair has no loss that says how good it is."""
+        known = ["diversity", "coverage", *(["frechet_distance"] if train.frechet is not None else [])]
+        if name not in known:
+            help = suggest(name, known, list_up_to=3)
+            if train.frechet is None:
+                help = "write `monitor: frechet_distance`, and `frechet: {classifier: NAME/best}` beside it"
+            at: Path = ("train", "early_stopping", "monitor")
+            at = at if self.reader.document.span(at) else at[:-1]
+            self.reader.report("NS508", f"`{name}` says nothing of how good a pair is", at, help=help)
+
     def _training(self, train: AdversarialSection) -> None:
         """Batch norm that cannot work, and fields that do not go with the loss."""
         smoothing = train.discriminator.label_smoothing
@@ -175,6 +186,8 @@ class _Pair:
             message = f"`{train.loss.type}` has no target for real examples, so there is nothing to smooth"
             at: Path = ("train", "discriminator", "label_smoothing")
             self.reader.report("NS205", message, at, key=True, help="remove it")
+        if train.early_stopping is not None:
+            self._monitor(train, train.early_stopping.monitor)
         for graph in (self.generator, self.discriminator):
             norm = next((node for node in graph.nodes if node.op.type == "batch_norm"), None)
             if norm is None:

@@ -28,6 +28,9 @@ def finish(
         found |= evaluation.metrics
         if evaluation.metrics:
             display.line(f"test part   {evaluation.examples:,} examples   {figures(evaluation.metrics)}", "bold")
+    pictures = sorted((folder.path / "samples").glob("*.png"))
+    if pictures:
+        display.line(f"samples     {pictures[-1]}")
     broken = list(broken_metrics(spec, found))
     if run.spec.export is not None:
         from netspec.proof.run import export_run
