@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 from netspec.components.layers import ACTIVATIONS, LAYERS, MERGES, Layer, Merge
@@ -48,7 +49,25 @@ class Generator:
             layers.append(self._item(layers, depth=0, blocks=bool(blocks)))
             if not self._holds(document):
                 layers.pop()
-        return document if layers and self._holds(document) else None
+        if not layers or not self._holds(document):
+            return None
+        if self.random.random() < 0.15:
+            wrapped = self._wrapped(document)
+            return wrapped if self._holds(wrapped) else document
+        return document
+
+    def _wrapped(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The layers as the encoder of an autoencoder, or as the discriminator of a pair."""
+        shape, layers = document["input"], document["model"]["layers"]
+        if isinstance(shape, dict):
+            return document
+        makes = [{"dense": prod(shape)}, {"reshape": shape}]
+        if self.random.random() < 0.5:
+            variational = self.random.random() < 0.5
+            body = {"encoder": [*layers, "flatten"], "decoder": makes, "latent": 3, "variational": variational}
+            return {**document, "model": {"autoencoder": body}}
+        pair = {"latent": 4, "generator": makes, "discriminator": [*layers, "flatten", {"dense": 1}]}
+        return {**document, "model": {"gan": pair}}
 
     def _holds(self, document: Mapping[str, Any]) -> bool:
         found = checked(Document("drawn", "", dict(document)))
