@@ -101,6 +101,11 @@ def test_json_is_bounded_and_placed_like_yaml() -> None:
     assert document.span(("b", "c", 1)) == Span(2, 17, 2, 18)
 
 
+def test_a_quoted_key_may_hold_a_colon() -> None:
+    assert read_text('{a: {"A:0": null}}', "spec.yaml").data == {"a": {"A:0": None}}
+    assert codes("a: {A:0}") == ["NS107"]
+
+
 HOSTILE = {
     "deep lists": ("[" * 100_000, "NS003"),
     "deep mappings": ("{a: " * 100_000, "NS003"),

@@ -64,6 +64,9 @@ class Event(Protocol):
     flow_style: bool
 
 
+_TOO_DEEP = "exceeded maximum nesting depth"
+
+
 class _Anchored(NamedTuple):
     data: Plain
     nodes: int
@@ -84,6 +87,9 @@ class Builder:
         try:
             data = self._document(self._events(loader))
         except yaml.YAMLError as error:
+            if getattr(error, "problem", None) == _TOO_DEEP:  # libyaml reads ahead, and gives up before we do
+                mark = error.problem_mark  # type: ignore[attr-defined]
+                raise too_deep(self.file, Span(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)) from None
             self.found.append(self._syntax_error(error))
             data = None
         finally:
@@ -166,7 +172,8 @@ class Builder:
             key = self._key(event, events, items, start, path, depth)
             value_event = next(events)
             value = self._node(value_event, events, (*path, key), depth + 1)
-            if value is None and (missing := re.match(r"([A-Za-z_]\w*):(\S.*)", key)):
+            plain = getattr(event, "style", None) not in ('"', "'")
+            if value is None and plain and (missing := re.match(r"([A-Za-z_]\w*):(\S.*)", key)):
                 name, rest = missing.groups()
                 self._report("NS107", "a space is missing after `:`", event, f"write `{name}: {rest}`")
             items[key] = value
