@@ -97,13 +97,16 @@ def flax_loop(batch: int) -> Runner:
     def step(generator: Any, discriminator: Any, first: Any, second: Any, real: jax.Array, key: jax.Array) -> jax.Array:
         z = jax.random.normal(key, (batch, LATENT))
 
-        def judged(discriminator: Any) -> jax.Array:
+        def judged(discriminator: Any, generator: Any) -> jax.Array:
             fake = jax.lax.stop_gradient(generator(z))
             return jax.nn.softplus(-discriminator(real)).mean() + jax.nn.softplus(discriminator(fake)).mean()
 
-        loss, slope = nnx.value_and_grad(judged)(discriminator)
+        def deceived(generator: Any, discriminator: Any) -> jax.Array:
+            return jax.nn.softplus(-discriminator(generator(z))).mean()
+
+        loss, slope = nnx.value_and_grad(judged)(discriminator, generator)
         second.update(discriminator, slope)
-        slope = nnx.grad(lambda generator: jax.nn.softplus(-discriminator(generator(z))).mean())(generator)
+        slope = nnx.grad(deceived)(generator, discriminator)
         first.update(generator, slope)
         return loss
 
