@@ -113,7 +113,21 @@ class AdversarialHinge(AdversarialLoss):
         return -fake.mean()
 
 
-class Wasserstein(AdversarialLoss):
+class _Critic(AdversarialLoss):
+    """The difference of means, whose outputs have no zero."""
+
+    def discriminator(self, real: "jax.Array", fake: "jax.Array", smoothing: float = 0.0) -> "jax.Array":
+        return fake.mean() - real.mean()
+
+    def generator(self, fake: "jax.Array") -> "jax.Array":
+        return -fake.mean()
+
+    @property
+    def cut(self) -> float | None:
+        return None
+
+
+class Wasserstein(_Critic):
     """The difference of a critic's means, its weights cut to a small range (Arjovsky et al. 2017).
 
     ```yaml
@@ -125,22 +139,12 @@ class Wasserstein(AdversarialLoss):
     short = "clip"
     clip: Positive = Field(0.01, description="The bound that every weight of the critic is cut to.")
 
-    def discriminator(self, real: "jax.Array", fake: "jax.Array", smoothing: float = 0.0) -> "jax.Array":
-        return fake.mean() - real.mean()
-
-    def generator(self, fake: "jax.Array") -> "jax.Array":
-        return -fake.mean()
-
-    @property
-    def cut(self) -> float | None:
-        return None
-
     @property
     def bound(self) -> float | None:
         return self.clip
 
 
-class WassersteinGp(AdversarialLoss):
+class WassersteinGp(_Critic):
     """The difference of a critic's means, with a penalty on gradients that are not of length 1 (Gulrajani et al. 2017).
 
     ```yaml
@@ -151,16 +155,6 @@ class WassersteinGp(AdversarialLoss):
     type = "wasserstein_gp"
     short = "penalty"
     penalty: NotNegative = Field(10.0, description="Weight of the gradient penalty.")
-
-    def discriminator(self, real: "jax.Array", fake: "jax.Array", smoothing: float = 0.0) -> "jax.Array":
-        return fake.mean() - real.mean()
-
-    def generator(self, fake: "jax.Array") -> "jax.Array":
-        return -fake.mean()
-
-    @property
-    def cut(self) -> float | None:
-        return None
 
     @property
     def gradient_penalty(self) -> float:
