@@ -13,6 +13,8 @@ from netspec.spec import Spec
 from netspec.spec import load as _load
 
 if TYPE_CHECKING:
+    import numpy
+
     from netspec.compiler.network import Network
     from netspec.inference import Evaluation, Predictor
     from netspec.inference.run import Run
@@ -106,7 +108,7 @@ def generate(run: Run | str | Path, length: int = 200, prompt: str = "", *, temp
 
 def sample(
     run: Predictor | str | Path, rows: int = 64, *, seed: int = 0, label: str | None = None, interpolate: int = 0
-) -> Any:
+) -> numpy.ndarray[Any, Any]:
     """What a GAN's generator or a VAE's decoder makes: `rows` examples in original units, [rows, ...].
 
     `label` asks for one class; with `interpolate` each of `rows` ways leads in so many steps from one latent vector to
@@ -127,10 +129,8 @@ def export(run: Run | str | Path, path: str | Path, *, part: str = "", **changes
     from netspec.inference.run import Run
     from netspec.proof.run import export_run
 
-    if isinstance(run, Run) and part in ("", run.part_name):
-        return export_run(run, Path(path), **changes)
-    opened = Run(run.folder.path if isinstance(run, Run) else run, part=part)
-    return export_run(opened, Path(path), **changes)
+    opened = run if isinstance(run, Run) else Run(run)
+    return export_run(opened.asked(part=part) if part else opened, Path(path), **changes)
 
 
 def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple[Spec, Any]:

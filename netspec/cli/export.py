@@ -50,8 +50,9 @@ def export(
 
     written = []
     broken: list[Diagnostic] = []
-    for name, file in _files(Run(run, root, data_root), part, output).items():
-        opened = Run(run, root, data_root, part=name)
+    whole = Run(run, root, data_root)
+    for name, file in _files(whole, part, output).items():
+        opened = whole.asked(part=name) if name else whole
         exported = export_run(opened, file, opset=opset, inputs=inputs, outputs=outputs)
         written.append(exported)
         broken += broken_size(opened.spec, exported.file.bytes)

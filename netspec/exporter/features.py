@@ -8,7 +8,6 @@ import onnx_ir as ir
 
 from netspec.diagnostics import Diagnostic, SpecError
 
-FEATURES = "features"
 _PRODUCTS = ("Gemm", "MatMul", "Conv")
 _MOST_STEPS = 12
 
@@ -32,7 +31,7 @@ def with_features(path: Path) -> bytes:
 
 def _giving(model: ir.Model, value: ir.Value) -> bytes:
     node = ir.node("Flatten", [value], attributes={"axis": 1})
-    node.outputs[0].name = FEATURES
+    node.outputs[0].name = "features"
     node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     node.outputs[0].shape = ir.Shape([None, None])
     model.graph.append(node)

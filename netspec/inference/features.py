@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,11 +12,8 @@ from netspec.compiler.network import Functional
 from netspec.components.layers import KernelLayer
 from netspec.data import Roots
 from netspec.diagnostics import Diagnostic, Problem, SpecError
-from netspec.exporter.features import FEATURES, with_features
-from netspec.exporter.session import feeds, session
 from netspec.graph.ir import Graph, Port
 from netspec.graph.pieces import between
-from netspec.inference.onnx import OnnxModel
 from netspec.inference.predictor import Predictor
 from netspec.inference.run import Run
 from netspec.spec import Spec
@@ -26,6 +24,7 @@ from netspec.training.samples import Features
 Array = np.ndarray[Any, Any]
 _BATCH = 512
 _AT = ("train", "frechet", "classifier")
+_FEATURES = "features"
 
 
 def features_of(spec: Spec, roots: Roots) -> Features | None:
@@ -35,7 +34,7 @@ def features_of(spec: Spec, roots: Roots) -> Features | None:
         return None
     try:
         if section.classifier.endswith(".onnx"):
-            return OnnxFeatures(OnnxModel(roots.locate(section.classifier)))
+            return OnnxFeatures(roots.locate(section.classifier))
         return RunFeatures(Run(referred(roots.runs, section.classifier).path))
     except Problem as problem:
         span = spec.document.span(_AT)
@@ -50,11 +49,11 @@ class RunFeatures:
 
     def __init__(self, run: Run) -> None:
         self.run, self.column = run, _column(run)
-        graph = between(run.graph, {name: Port(name) for name in run.graph.inputs}, {FEATURES: _penultimate(run.graph)})
+        graph = between(run.graph, {name: Port(name) for name in run.graph.inputs}, {_FEATURES: _penultimate(run.graph)})
         network = Functional(graph)
         kept = {name for name, _ in graph.weights()}
         self.weights = {name: array for name, array in run.weights.items() if name in kept}
-        self.forward = jax.jit(lambda weights, inputs: network.values(weights, inputs)[0][graph.outputs[FEATURES]])
+        self.forward = jax.jit(lambda weights, inputs: network.values(weights, inputs)[0][graph.outputs[_FEATURES]])
 
     def of(self, raw: Array) -> Array:
         """The features [rows, features] of examples in original units."""
@@ -67,18 +66,23 @@ class RunFeatures:
 
 
 class OnnxFeatures:
-    """What goes into the last matrix product of an exported file."""
+    """What goes into the last matrix product of an exported file. Only here is ONNX needed to train."""
 
-    def __init__(self, model: OnnxModel) -> None:
-        self.model, self.column = model, _column(model)
-        self.session = session(with_features(model.path))
+    def __init__(self, path: Path) -> None:
+        from netspec.exporter.features import with_features
+        from netspec.exporter.session import feeds, session
+        from netspec.inference.onnx import OnnxModel
+
+        self.model = OnnxModel(path)
+        self.column, self.feeds = _column(self.model), feeds
+        self.session = session(with_features(path))
 
     def of(self, raw: Array) -> Array:
         """The features [rows, features] of examples in original units."""
         found = []
         for start in range(0, len(raw), _BATCH):
             columns = {self.column: raw[start : start + _BATCH].astype(np.float32)}
-            (values,) = self.session.run(None, feeds(self.session, self.model.inputs, self.model.preprocess, columns))
+            (values,) = self.session.run(None, self.feeds(self.session, self.model.inputs, self.model.preprocess, columns))
             found.append(np.asarray(values))
         return np.concatenate(found)
 

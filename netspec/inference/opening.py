@@ -34,5 +34,5 @@ def open_sampler(source: Predictor | str | Path) -> Sampler:
 
     found = source if isinstance(source, Predictor) else open_predictor(Path(source))
     if isinstance(found, Run) and found.spec.autoencoder is not None and found.part_name != "decoder":
-        found = Run(found.folder.path, part="decoder")
+        found = found.asked(part="decoder")
     return Sampler(found)

@@ -51,6 +51,10 @@ class Run(Predictor):
         self._forward = jax.jit(self._outputs)
         self._forward_on = jax.jit(self._carried)
 
+    def asked(self, *, part: str = "", output: str = "") -> Run:
+        """The same run, asked by another part or for another value. Raises SpecError NS303."""
+        return Run(self.folder.path, self.roots.root, self.roots.data_root, part=part, output=output)
+
     def _shipment(self, part: str, output: str) -> Shipment:
         try:
             return shipment(self.spec, self.program, self.fitted, part, output, self.manifest.get("threshold"))

@@ -311,3 +311,59 @@ def test_strange_rows_have_a_threshold(tmp_path: Path) -> None:
 def _raw(run: Run) -> dict[str, Any]:
     columns = run.part("test").raw
     return {"input": np.stack([columns[name].values for name in "abcd"], axis=1).astype(np.float32)}
+
+
+CLASSIFIER: dict[str, Any] = {
+    "netspec": 1,
+    "name": "classifier",
+    "input": [8, 8, 1],
+    "model": {"layers": ["flatten", {"dense": {"units": 12, "activation": "tanh"}}, {"dense": 10}]},
+    "data": {"source": {"sklearn": "digits"}, "preprocess": {"input": {"rescale": {"from": [0, 16], "to": [0, 1]}}}},
+    "train": {"loss": "cross_entropy", "optimizer": {"adam": 1e-2}, "epochs": 3},
+}
+
+
+def test_the_frechet_distance_is_taken_in_a_named_classifier(tmp_path: Path) -> None:
+    from netspec.inference.features import OnnxFeatures, RunFeatures
+
+    (tmp_path / "classifier.json").write_text(json.dumps(CLASSIFIER))
+    classifier = train(tmp_path / "classifier.json", runs=tmp_path / "runs")
+    export(classifier, tmp_path / "pair" / "judge.onnx")
+    x = np.random.default_rng(0).uniform(0, 16, (700, 8, 8, 1)).astype(np.float32)
+    features = RunFeatures(classifier).of(x)
+    hidden = np.tanh(x.reshape(700, 64) / 16 @ classifier.weights["dense_1/kernel"] + classifier.weights["dense_1/bias"])
+    np.testing.assert_allclose(features, hidden, atol=1e-5)
+    np.testing.assert_allclose(OnnxFeatures(tmp_path / "pair" / "judge.onnx").of(x), hidden, atol=1e-5)
+    found = []
+    for name in ("classifier/best", "judge.onnx"):
+        judged = {**PAIR["train"], "epochs": 1, "frechet": {"classifier": name, "samples": 600}}
+        (tmp_path / "pair" / "spec.json").write_text(json.dumps({**PAIR, "train": judged}))
+        run = train(tmp_path / "pair" / "spec.json", run=tmp_path / name.partition("/")[0], runs=tmp_path / "runs")
+        found.append(json.loads(run.folder.metrics.read_text())["frechet_distance"])
+    assert found[0] > 0.01
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+    (tmp_path / "pair" / "spec.json").write_text(
+        json.dumps({**PAIR, "train": {**PAIR["train"], "frechet": {"classifier": "nobody/best"}}})
+    )
+    with pytest.raises(SpecError, match="NS531"):
+        train(tmp_path / "pair" / "spec.json", run=tmp_path / "none", runs=tmp_path / "runs")
+
+
+def test_training_needs_no_onnx(tmp_path: Path) -> None:
+    """The extra `train` alone brings no ONNX: a pair trains and is sampled without it."""
+    import subprocess
+    import sys
+
+    (tmp_path / "spec.json").write_text(json.dumps({**PAIR, "train": {**PAIR["train"], "epochs": 1}}))
+    text = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('onnx', 'onnx_ir', 'onnxruntime'):\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "from netspec import sample, train\n"
+        "print(sample(train('spec.json', run='run'), 3).shape)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("(3, 8, 8, 1)"), done.stderr
