@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from netspec.components.layers import LAYERS, KernelLayer, Layer, Merge, WeightedLayer
-from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, closest, suggest
-from netspec.graph.ir import Graph, Node, Port, Program
+from netspec.components.layers import LAYERS, Merge
+from netspec.diagnostics import Diagnostic, Label, Problem, Severity, suggest
+from netspec.graph.ir import Graph, Port, Program
 from netspec.graph.names import check_sizes, check_used
+from netspec.graph.nodes import UNKNOWN, Nodes
+from netspec.graph.projection import projection_layers
+from netspec.graph.resolve import Resolver
 from netspec.graph.scope import Place, Placed, Scope
-from netspec.graph.way import lost_axes, way_to, ways_to
-from netspec.spec.items import BlockItem, Item, LayerItem, Net, Origin, ParallelItem, RepeatItem, ResidualItem, ShareItem
-from netspec.spec.layers import MAX_LAYERS, is_source
+from netspec.graph.way import way_to
+from netspec.spec.items import BlockItem, Item, LayerItem, Net, ParallelItem, RepeatItem, ResidualItem, ShareItem
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooLarge
-from netspec.tensor import TensorType, named
-
-UNKNOWN = Port("?")
-"""The value of a layer that failed: it absorbs what follows, so one mistake is one diagnostic."""
-
 
 _SHARED = "name the layer, block, residual or parallel whose weights are meant"
 
@@ -46,14 +43,10 @@ class _Builder:
 
     def __init__(self, spec: Spec, net: Net, reader: Reader) -> None:
         self.spec, self.net, self.reader = spec, net, reader
-        self.types: dict[Port, TensorType] = {}
-        self.nodes: list[Node] = []
-        self.node: dict[str, Node] = {}
+        self.nodes = Nodes(spec, reader, net.inputs)
+        self.resolve = Resolver(spec, reader, self.nodes.by_name)
         self.scopes: dict[str, str] = {}
-        self.promised = {name: named(name, dim.multiple_of) for name, dim in spec.dims.items() if dim.multiple_of > 1}
-        self.remat: str | None = None
         self.failed = False
-        self.shares: list[Path] = []
 
     def graph(self, name: str) -> Graph | None:
         """The graph; None where something is wrong, which has been reported. Raises TooLarge."""
@@ -62,16 +55,14 @@ class _Builder:
         if net.prefix:
             self.scopes[net.prefix] = net.prefix
             scope = scope.inner(Place(net.prefix, net.prefix), scope.later)
-        for input_name, tensor in net.inputs.items():
-            scope.ports[input_name] = Port(input_name)
-            self.types[Port(input_name)] = tensor
+        scope.ports.update((name, Port(name)) for name in net.inputs)
         # The sides of a pair read `latent` and `input` unless they say otherwise; a `condition` is always asked for.
         above = Port(next(iter(net.inputs))) if len(net.inputs) == 1 or net.prefix else None
         last = self.place(net.items, scope, above)
         outputs = self._outputs(scope, last)
         if outputs is None or UNKNOWN in outputs.values():
             return None
-        graph = Graph(name, net.inputs, tuple(self.nodes), outputs, self.scopes)
+        graph = Graph(name, net.inputs, tuple(self.nodes.order), outputs, self.scopes)
         check_sizes(self.reader, self.spec, graph)
         if not self.failed:  # what a failed layer reads is used
             check_used(self.reader, graph, net.path)
@@ -86,7 +77,7 @@ class _Builder:
     def _item(self, item: Item, scope: Scope, above: Port | None) -> Port:
         """One item in its place; its port and what is inside are known by its name from here on."""
         place = scope.place(self._claim(item, scope))
-        sources = self._sources(item, scope, above)
+        sources = self.resolve.sources(item, scope, above)
         port, inner = self._put(item, place, scope, sources) if sources else (UNKNOWN, None)
         self.failed |= port is UNKNOWN
         if item.name:
@@ -135,10 +126,10 @@ class _Builder:
         for reference in item.layer.reference_fields:
             target = getattr(item.layer, reference)
             if target is not None:
-                inputs = (*inputs, self._resolve(target, scope, inputs[0], (*item.path, reference)))
+                inputs = (*inputs, self.resolve.port(target, scope, inputs[0], (*item.path, reference)))
         if UNKNOWN in inputs:
             return UNKNOWN
-        return self._add_activated(place, item.layer, inputs, item.path)
+        return self.nodes.put(place, item.layer, inputs, item.path)
 
     def _too_many(self, item: Item) -> None:
         """A list of sources where one tensor is due."""
@@ -146,145 +137,6 @@ class _Builder:
         help = f"join them above it: `- concat: [{', '.join(sources)}]`"
         at = (*item.path[:-1], "from")
         self.reader.report("NS213", f"`{item.type}` reads one layer, found {len(sources)}", at, help=help)
-
-    def _add_activated(self, place: Place, layer: Layer, inputs: tuple[Port, ...], at: Path) -> Port:
-        """A node, and a node of its own for the layer's activation: the IR does one thing a node."""
-        activation = layer.activation if isinstance(layer, KernelLayer) else None
-        if activation is None:
-            return self._add(place, layer, inputs, at, place.name)
-        port = self._add(place, layer.model_copy(update={"activation": None}), inputs, at, place.name)
-        if port is UNKNOWN:
-            return UNKNOWN
-        after = Place(f"{place.name}.{activation.type}", f"{place.weights}.{activation.type}")
-        return self._add(after, activation, (port,), at, place.name)
-
-    def _add(self, place: Place, op: Layer, inputs: tuple[Port, ...], at: Path, item: str) -> Port:
-        if len(self.nodes) >= MAX_LAYERS:
-            raise TooLarge(at, f"more than {MAX_LAYERS:,} layers when everything is expanded")
-        types = tuple(self.types[port] for port in inputs)
-        most = op.most_inputs
-        op = op.bound(self.promised) if self.promised else op
-        if self._is_frozen(place.weights) and isinstance(op, WeightedLayer):
-            op = op.model_copy(update={"trainable": False})
-        try:
-            if len(inputs) < op.least_inputs or (most is not None and len(inputs) > most):
-                raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}")
-            outputs = op.infer(types)
-        except Problem as problem:
-            self._shape_problem(problem, at, inputs, op.short)
-            return UNKNOWN
-        node = Node(place.name, op, inputs, types, outputs, item, Origin(at, self.reader.calls), place.weights, self.remat)
-        if not self._fits_weights(node):
-            return UNKNOWN
-        self.nodes.append(node)
-        self.node[node.name] = node
-        for index, output in enumerate(outputs):
-            self.types[Port(place.name, index)] = output
-        return Port(place.name)
-
-    def _is_frozen(self, scope: str) -> bool:
-        """Whether the weights of a scope come from an earlier run and stay as they were."""
-        section = self.spec.initialize
-        if section is None or not section.freeze:
-            return False
-        return any(scope == name or scope.startswith(f"{name}.") for name in section.layers)
-
-    def _fits_weights(self, node: Node) -> bool:
-        """Whether shared weights fit this use of them; where not, that is told at the `share`."""
-        if node.name == node.weight_scope:
-            return True
-        first = self.node[node.weight_scope]
-        if all(first.weights[name].shape == weight.shape for name, weight in node.weights.items()):
-            return True
-        span = self.spec.document.span(node.origin.path, key=True)
-        self.reader.report(
-            "NS411",
-            f"`{node.weight_scope}` was made for {first.input_types[0]}, but here it reads {node.input_types[0]}",
-            self.shares[-1],
-            key=True,
-            caption=f"reads {node.input_types[0]}",
-            help="shared layers read tensors of the same channels: bring both inputs to one size first",
-            labels=(Label(span, f"made for {first.input_types[0]}"),) if span else (),
-        )
-        return False
-
-    def _shape_problem(self, problem: Problem, path: Path, inputs: tuple[Port, ...], short: str | None) -> None:
-        """Reports a shape error with the layers on the way to it and the shapes they gave."""
-        values = self.spec.document.spans.values
-        place = (*path, problem.field) if problem.field else path
-        if problem.field and problem.field == short and place not in values:
-            place = path  # the field's value stands alone beside the layer
-        spelled = bool(problem.field) and place in values
-        self.reader.report(
-            problem.code,
-            problem.message,
-            place if spelled else path,
-            help=self._rank_help(problem, inputs) or problem.help,
-            caption=problem.caption or ("" if spelled else f"gets {self.types[inputs[0]]}" if inputs else ""),
-            key=not spelled,
-            labels=ways_to(self.spec.document, self.node, inputs, path),
-        )
-
-    def _rank_help(self, problem: Problem, inputs: tuple[Port, ...]) -> str:
-        """Where axes are missing: which layer took them away."""
-        lost = lost_axes(self.node, inputs[0]) if problem.code == "NS402" and inputs else None
-        span = self.spec.document.span(lost.origin.path, key=True) if lost else None
-        if lost is None or span is None:
-            return ""
-        if lost.op.keeps_axes:
-            return f"add `{lost.op.keeps_axes}` to `{lost.op.type}` on line {span.line}: it leaves {lost.output}"
-        return f"`{lost.op.type}` on line {span.line} leaves {lost.output}: move it below the layers that need more axes"
-
-    def _sources(self, item: Item, scope: Scope, above: Port | None) -> tuple[Port, ...]:
-        """The ports that an item reads; none where that cannot be told."""
-        if item.sources is None:
-            if above is None:
-                if isinstance(item, LayerItem) and item.layer is None:
-                    return ()  # it may have been a merging layer, and has been told
-                help = f"add `from:` with one of {_told(scope.visible())}"
-                self.reader.report("NS306", "there is nothing above this layer", item.path, key=True, help=help)
-            return () if above is None else (above,)
-        return tuple(
-            self._resolve(name, scope, above, self._source_place(item, index), item.name)
-            for index, name in enumerate(item.sources)
-        )
-
-    def _source_place(self, item: Item, index: int) -> Path:
-        """Where a source is written: below `from`, or for a merging layer in its value."""
-        holders = ((*item.path[:-1], "from"), (*item.path, "inputs"), item.path)
-        places = (*((*holder, index) for holder in holders), *holders)
-        return next((place for place in places if place in self.spec.document.spans.values), item.path)
-
-    def _resolve(self, name: str, scope: Scope, above: Port | None, at: Path, reader: str | None = None) -> Port:
-        """The port that a name means; UNKNOWN for one that means nothing, which is reported unless it has been."""
-        if name == "?" or name in self.spec.refused:
-            return UNKNOWN
-        if name == "above":
-            if above is None:
-                help = f"write one of {_told(scope.visible())}"
-                self.reader.report("NS306", "there is no layer above", at, help=help)
-            return above or UNKNOWN
-        port = scope.find(name)
-        if port is not None:
-            return port
-        if not is_source(name):
-            likely = closest(name, [*scope.visible(), "above"])
-            help = f"did you mean `{likely}`?" if likely else "what stands inside a named block is called `block.layer`"
-            self.reader.report("NS210", f"a layer's name cannot be `{name}`", at, help=help)
-        elif scope.is_later(name):
-            message = f"`{name}` would read itself" if name == reader else f"`{name}` stands further below"
-            self.reader.report("NS307", message, at, help="a layer reads only from layers above it")
-        elif name in self.node or scope.prefix + name in self.node:
-            holder, _, own = name.rpartition(".")
-            help = f"give `{holder}` a name: its layer is then called `NAME.{own}`" if holder else "give that layer a name"
-            self.reader.report("NS303", f"`{name}` is an automatic name, which nothing can refer to", at, help=help)
-        elif (repeat := scope.find_placed(name.partition(".")[0])) and isinstance(repeat.item, RepeatItem):
-            help = f"`{repeat.item.name}` alone is what its last round gives"
-            self.reader.report("NS303", f"nothing can refer to a layer inside the repeat `{repeat.item.name}`", at, help=help)
-        else:
-            help = suggest(name, [*scope.visible(), "above"])
-            self.reader.report("NS303", f"no layer or input is named `{name}`", at, help=help)
-        return UNKNOWN
 
     def _residual(self, item: ResidualItem, place: Place, scope: Scope, start: Port) -> tuple[Port, Scope]:
         inner = scope.inner(place, _names(item.body))
@@ -294,14 +146,14 @@ class _Builder:
         shortcut = self._shortcut(item, place, inner, start, end)
         if shortcut is UNKNOWN:
             return UNKNOWN, inner
-        if item.shortcut == "identity" and self.types[shortcut].shape != self.types[end].shape:
+        if item.shortcut == "identity" and self.nodes.types[shortcut].shape != self.nodes.types[end].shape:
             self._residual_problem(item, shortcut, end)
             return UNKNOWN, inner
-        return self._add(place, LAYERS["add"](), (end, shortcut), item.path, place.name), inner
+        return self.nodes.put(place, LAYERS["add"](), (end, shortcut), item.path), inner
 
     def _residual_problem(self, item: ResidualItem, start: Port, end: Port) -> None:
         """The body of a residual gives another shape than it reads."""
-        source, target = self.types[start], self.types[end]
+        source, target = self.nodes.types[start], self.nodes.types[end]
         help = "keep the shape: the last layer has the channels of the input, and `padding: same` keeps the axes"
         try:
             projection_layers(source, target)
@@ -315,16 +167,16 @@ class _Builder:
             key=True,
             caption="its layers change the shape",
             help=help,
-            labels=way_to(self.spec.document, self.node, end, item.path),
+            labels=way_to(self.spec.document, self.nodes.by_name, end, item.path),
         )
 
     def _shortcut(self, item: ResidualItem, place: Place, scope: Scope, start: Port, end: Port) -> Port:
         """What is added to the body's result: the input, its projection, or layers of its own."""
-        at = Place(f"{place.name}.shortcut", f"{place.weights}.shortcut")
+        at = place.inside("shortcut")
         self.scopes[at.name] = "shortcut"
         if isinstance(item.shortcut, tuple):
             return self.place(item.shortcut, scope.inner(at, _names(item.shortcut)), start)
-        source, target = self.types[start], self.types[end]
+        source, target = self.nodes.types[start], self.nodes.types[end]
         if item.shortcut == "identity" or source.shape == target.shape:
             return start
         try:
@@ -347,14 +199,14 @@ class _Builder:
             ends.append(end)
         if start is UNKNOWN or UNKNOWN in ends:
             return UNKNOWN, outer
-        return self._add(place, item.merge, tuple(ends), item.path, place.name), outer
+        return self.nodes.put(place, item.merge, tuple(ends), item.path), outer
 
     def _repeat(self, item: RepeatItem, place: Place, scope: Scope, above: Port) -> Port:
         """Round after round, each in a scope of its own; nobody looks inside."""
         outer = scope.inner(place)
         for body in item.rounds:
             inner = outer.inner(outer.place(outer.automatic("round")), _names(body))
-            self.scopes[inner.prefix[:-1]] = "round"
+            self.scopes[inner.at.name] = "round"
             try:
                 above = self.place(body, inner, above)
             except TooLarge as stop:
@@ -362,7 +214,7 @@ class _Builder:
         return above
 
     def _block(self, item: BlockItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope]:
-        inner = scope.inner(place, _names(item.body))
+        inner = scope.inner(place._replace(remat=place.remat or (place.name if item.remat else None)), _names(item.body))
         expected = len(item.inputs) or 1
         if UNKNOWN in sources:
             return UNKNOWN, inner
@@ -374,15 +226,12 @@ class _Builder:
             self.reader.report("NS213", f"`{item.type}` {told}, found {len(sources)}", at, key=not item.sources, help=help)
             return UNKNOWN, inner
         inner.ports.update(zip(item.inputs, sources, strict=False))
-        before = self.remat
-        self.remat = before or (place.name if item.remat else None)
         above = sources[0] if expected == 1 else None
         if item.called:
             with self.reader.calling(item.path):
                 end = self.place(item.body, inner, above)
         else:
             end = self.place(item.body, inner, above)
-        self.remat = before
         return (end if item.body else UNKNOWN), inner
 
     def _share(self, item: ShareItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope | None]:
@@ -395,7 +244,7 @@ class _Builder:
                 message = f"`{item.target}` is an input, and an input has no weights to share"
                 self.reader.report("NS314", message, item.path, help=_SHARED)
             else:
-                self._resolve(item.target, scope, None, item.path)
+                self.resolve.port(item.target, scope, None, item.path)
             return UNKNOWN, None
         merges = isinstance(target.item, LayerItem) and isinstance(target.item.layer, Merge)
         if merges or isinstance(target.item, RepeatItem | ShareItem):
@@ -403,11 +252,9 @@ class _Builder:
             return UNKNOWN, None
         if target.scope.ports[item.target.rpartition(".")[2]] is UNKNOWN or UNKNOWN in sources:
             return UNKNOWN, None
-        self.shares.append(item.path)
+        shared = place._replace(weights=target.place.weights, share=item.path)
         with self.reader.calling(item.path):
-            port, inner = self._put(target.item, Place(place.name, target.place.weights), target.scope, sources)
-        self.shares.pop()
-        return port, inner
+            return self._put(target.item, shared, target.scope, sources)
 
     def _outputs(self, scope: Scope, last: Port) -> dict[str, Port] | None:
         if self.net.outputs is None:
@@ -429,36 +276,6 @@ class _Builder:
             else:
                 outputs[name] = port
         return outputs if len(outputs) == len(self.net.outputs) else None
-
-
-def projection_layers(source: TensorType, target: TensorType) -> tuple[Layer, ...]:
-    """A bias-free 1x1 convolution (dense for vectors) and batch norm. Raises NS404 where strides cannot do it."""
-    if source.rank != target.rank:
-        help = "give `shortcut` a list of layers"
-        raise Problem("NS404", f"no projection leads from {source} to {target}", help=help)
-    norm = LAYERS["batch_norm"]()
-    filters = target.shape[-1]
-    if source.rank == 1:
-        return LAYERS["dense"].model_validate({"units": filters, "use_bias": False}), norm
-    strides = []
-    for before, after in zip(source.shape[:-1], target.shape[:-1], strict=True):
-        stride = next((s for s in range(1, 9) if (before + s - 1) // s == after), None)
-        if stride is None:
-            help = "keep the axes by `padding: same`, or give `shortcut` a list of layers"
-            raise Problem("NS404", f"no stride leads from {source} to {target}", help=help)
-        strides.append(stride)
-    fields: Mapping[str, object] = {
-        "filters": filters,
-        "kernel_size": 1,
-        "strides": strides,
-        "use_bias": False,
-        "padding": "same",
-    }
-    return LAYERS[f"conv{source.rank - 1}d"].model_validate(fields), norm
-
-
-def _told(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "`input`"
 
 
 def _names(items: Iterable[Item]) -> frozenset[str]:

@@ -6,15 +6,29 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from netspec.diagnostics import Path
 from netspec.graph.ir import Port
 from netspec.spec.items import Item
 
 
 class Place(NamedTuple):
-    """An item's full name, and the name that its weights go by: another's, where it shares them."""
+    """Where an item stands: its full name, the name that its weights go by, and what it stands inside of."""
 
-    name: str
-    weights: str
+    name: str = ""
+    weights: str = ""
+    """Another's name, where the item shares weights."""
+    remat: str | None = None
+    """The block that is computed again in the backward pass."""
+    share: Path | None = None
+    """The `share` that has put the item here."""
+
+    def inside(self, own: str) -> Place:
+        """The place of something of this item's own."""
+        return self._replace(name=_below(self.name, own), weights=_below(self.weights, own))
+
+
+ROOT = Place()
+"""What the outermost items stand in."""
 
 
 class Placed(NamedTuple):
@@ -30,8 +44,7 @@ class Placed(NamedTuple):
 class Scope:
     """The names of one scope; inside sees outward."""
 
-    prefix: str = ""
-    weights: str = ""
+    at: Place = ROOT
     parent: Scope | None = None
     ports: dict[str, Port] = field(default_factory=dict)
     placed: dict[str, Placed] = field(default_factory=dict)
@@ -40,7 +53,7 @@ class Scope:
 
     def inner(self, place: Place, later: frozenset[str] = frozenset()) -> Scope:
         """A scope inside this one, for the item at a place."""
-        return Scope(place.name + ".", place.weights + ".", self, later=later)
+        return Scope(place, self, later=later)
 
     def find(self, name: str) -> Port | None:
         """The port called `name` here or further out; `conv4.trunk` looks into the named block `conv4`."""
@@ -87,4 +100,8 @@ class Scope:
 
     def place(self, own: str) -> Place:
         """The place of an item of this scope."""
-        return Place(self.prefix + own, self.weights + own)
+        return self.at.inside(own)
+
+
+def _below(outer: str, own: str) -> str:
+    return f"{outer}.{own}" if outer else own
