@@ -21,7 +21,7 @@ def tallied(metric: str, outputs: np.ndarray[Any, Any], targets: np.ndarray[Any,
 
 
 @given(st.integers(2, 5), st.integers(1, 60), st.integers(1, 20), st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_classes_are_scored_as_scikit_learn_does(classes: int, rows: int, size: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     outputs = generator.dirichlet(np.ones(classes), rows).astype(np.float32)
@@ -39,7 +39,7 @@ def test_classes_are_scored_as_scikit_learn_does(classes: int, rows: int, size: 
 
 
 @given(st.floats(-1e7, 1e7), st.floats(1e-2, 1e3), st.integers(3, 80), st.integers(1, 30), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_errors_hold_far_from_zero(offset: float, spread: float, rows: int, size: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     targets = offset + spread * generator.normal(size=(rows, 1))

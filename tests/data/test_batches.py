@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netspec.compiler.network import Functional
@@ -35,7 +35,6 @@ def ragged_part(lengths: Any, ragged: bool = True) -> Part:
     return Part(inputs, {"out": size}, {}, {"time": lengths}, ragged=frozenset({"input"}) if ragged else frozenset())
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 3))
 def test_buckets_hold_every_example_once_and_pad_no_more_than_they_must(lengths: list[int], batch: int, epoch: int) -> None:
     part = ragged_part(lengths)
@@ -62,7 +61,6 @@ def test_buckets_hold_every_example_once_and_pad_no_more_than_they_must(lengths:
     assert found.steps == len(sizes)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=60), st.integers(1, 9))
 def test_judging_sees_every_example_once_and_whole(lengths: list[int], batch: int) -> None:
     part = ragged_part(lengths)

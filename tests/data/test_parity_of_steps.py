@@ -95,7 +95,7 @@ TEXT = st.lists(WORD, max_size=6).flatmap(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.one_of(TEXT, st.text(CHARACTERS)), min_size=1, max_size=4), st.booleans())
 @example(["", "  "], True)
 @example([""], False)
@@ -132,7 +132,7 @@ SPECTRA = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(list(SPECTRA)), st.lists(st.integers(1, 400), min_size=1, max_size=4), st.integers(0, 99))
 def test_spectra_are_the_same_in_the_file(fields: Any, sizes: list[int], seed: int) -> None:
     """Sounds that are shorter than a frame, too, alone and beside longer ones."""

@@ -227,7 +227,7 @@ def steps_of(part: Part) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return part.raw["y"].values[..., 0].astype(int), part.raw["y ahead"].values[..., 0].astype(int)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 5), st.sampled_from(["all", "last"]), st.integers(1, 4), st.sampled_from([0, 1, 3]))
 def test_windows_keep_to_their_side_of_time(
     tmp_path_factory: pytest.TempPathFactory, window: int, horizon: int, at: str, stride: int, lag: int
@@ -331,7 +331,6 @@ def test_a_stream_is_read_without_a_gap() -> None:
     assert (targets == inputs + 1).all()
 
 
-@settings(deadline=None)
 @given(st.integers(3, 12), st.integers(13, 90), st.integers(0, 9))
 def test_every_epoch_of_a_stream_starts_at_its_own_place(window: int, size: int, epoch: int) -> None:
     stream = Stream(np.arange(size, dtype=np.int32), window)
