@@ -17,8 +17,6 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-LIBR
 
 import jax
 import jax.numpy as jnp
-import optax
-from jax import lax
 
 from netspec.compiler.network import Functional
 from netspec.components.layers.conv import Convolution
@@ -29,6 +27,7 @@ from netspec.spec import read_spec
 from netspec.training.batches import on_device
 from netspec.training.steps.stepping import compiled_chunk, compiled_step
 from netspec.training.steps.supervised import Supervised
+from tests.benchmarks.jax_peers import by_hand, flax_loop
 from tests.benchmarks.peers import Runner, data_of, keras_fit, order_of, torch_eager
 
 WORKLOADS: dict[str, dict[str, Any]] = {
@@ -127,40 +126,6 @@ def netspec(work: dict[str, Any]) -> Runner:
     return chunked
 
 
-def by_hand(work: dict[str, Any]) -> Runner:
-    """The same MLP as plain JAX: one scan over steps, optax, nothing else."""
-    sizes = [*work["input"], *work["model"]["mlp"]["hidden"], work["model"]["mlp"]["output"]]
-    keys = jax.random.split(jax.random.key(0), len(sizes))
-    glorot = jax.nn.initializers.glorot_uniform()
-    parameters = [(glorot(k, (a, b)), jnp.zeros(b)) for k, a, b in zip(keys, sizes, sizes[1:], strict=False)]
-    optimizer = optax.adam(1e-3)
-    x, y = (jnp.asarray(array) for array in data_of(work))
-    order = jnp.asarray(order_of(work, work["steps"]))
-
-    def loss(parameters: Any, rows: jax.Array) -> jax.Array:
-        h = x[rows]
-        for index, (kernel, bias) in enumerate(parameters):
-            h = h @ kernel + bias
-            h = jax.nn.relu(h) if index + 1 < len(parameters) else h
-        return optax.softmax_cross_entropy_with_integer_labels(h, y[rows]).mean()
-
-    def body(carry: Any, rows: jax.Array) -> tuple[Any, jax.Array]:
-        parameters, state = carry
-        value, gradient = jax.value_and_grad(loss)(parameters, rows)
-        updates, state = optimizer.update(gradient, state)
-        return (optax.apply_updates(parameters, updates), state), value
-
-    run = jax.jit(lambda carry, order: lax.scan(body, carry, order), donate_argnums=0)
-    carry = (parameters, optimizer.init(parameters))
-
-    def scanned(steps: int) -> None:
-        nonlocal carry
-        carry, losses = run(carry, order[:steps])
-        losses.block_until_ready()
-
-    return scanned
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
@@ -170,9 +135,13 @@ def main() -> None:
     for name, work in WORKLOADS.items():
         if arguments.only and name[0] not in arguments.only:
             continue
-        made: dict[str, Runner | None] = {"netspec": netspec(work), "torch": torch_eager(work), "keras": keras_fit(work)}
-        if "mlp" in work["model"]:
-            made["jax by hand"] = by_hand(work)
+        made: dict[str, Runner | None] = {
+            "netspec": netspec(work),
+            "torch": torch_eager(work),
+            "keras": keras_fit(work),
+            "flax loop": flax_loop(work),
+            "jax by hand": by_hand(work),
+        }
         runners = {who: runner for who, runner in made.items() if runner is not None}
         seconds: dict[str, list[float]] = {who: [] for who in runners}
         for runner in runners.values():
