@@ -1,4 +1,4 @@
-"""One example through ONNX Runtime, beside torch's own export: `python -m tests.benchmarks.inference`.
+"""One example through ONNX Runtime, beside what torch and Keras export: `python -m tests.benchmarks.inference`.
 
 The same network and weights of the same kind, batch 1, one thread; contenders take turns, medians count.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import io
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
-from tests.benchmarks.peers import torch_model
+from tests.benchmarks.peers import keras_model, torch_model
 from tests.support import graph_of, lowered_of, weights_of
 
 ROUNDS, REPEATS = 15, 40
@@ -51,12 +53,29 @@ def torch_export(work: dict[str, Any]) -> bytes | None:
     return file.getvalue()
 
 
+def keras_export(work: dict[str, Any]) -> bytes | None:
+    """What Keras on JAX writes (by jax2onnx), batch dynamic."""
+    try:
+        import keras
+    except ModuleNotFoundError:
+        return None
+    if keras.backend.backend() != "jax":
+        raise SystemExit("set KERAS_BACKEND=jax")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        model = keras_model(work)
+        model(np.zeros((1, *work["input"]), np.float32))
+        model.export(file, format="onnx", verbose=False)
+        return file.read_bytes()
+
+
 def main() -> None:
     for name, work in WORKLOADS.items():
         graph = graph_of({"input": work["input"], "model": work["model"]})
         contents: dict[str, bytes | None] = {
             "netspec": ir.to_proto(lowered_of(graph, weights_of(graph)).model).SerializeToString(),
             "torch": torch_export(work),
+            "keras": keras_export(work),
         }
         x = np.random.default_rng(0).standard_normal((1, *work["input"]), dtype=np.float32)
         runners: dict[str, Callable[[], Any]] = {}
