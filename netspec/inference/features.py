@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
+from netspec.compiler.exact import exactly
 from netspec.compiler.network import Functional
 from netspec.components.layers import KernelLayer
 from netspec.data import Roots
@@ -53,7 +53,7 @@ class RunFeatures:
         network = Functional(graph)
         kept = {name for name, _ in graph.weights()}
         self.weights = {name: array for name, array in run.weights.items() if name in kept}
-        self.forward = jax.jit(lambda weights, inputs: network.values(weights, inputs)[0][graph.outputs[_FEATURES]])
+        self.forward = exactly(lambda weights, inputs: network.values(weights, inputs)[0][graph.outputs[_FEATURES]])
 
     def of(self, raw: Array) -> Array:
         """The features [rows, features] of examples in original units."""

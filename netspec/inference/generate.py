@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netspec.compiler.exact import exactly
 from netspec.components.transforms.sequences import FIRST, UNKNOWN, Tokenize
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.objective import logits
@@ -36,7 +37,7 @@ class Generator:
         self.tokenize = self.fitted.transform
         self.words = self.tokenize.names(self.fitted.state)
         self.carries = all(node.op.stepwise(node.input_types) for node in run.graph.nodes)
-        self._read = jax.jit(self._next)
+        self._read = exactly(self._next)
         self._draw = jax.jit(_drawn)
 
     def text(self, length: int, prompt: str = "", *, temperature: float = 1.0, seed: int = 0) -> Iterator[str]:

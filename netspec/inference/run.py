@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netspec.compiler.exact import exactly
 from netspec.compiler.network import Functional, Network
 from netspec.components.sources.base import Column
 from netspec.data import Part, Roots
@@ -48,8 +49,8 @@ class Run(Predictor):
         self.shipped = self._shipment(part, output)
         self.graph, self.preprocess, self.plans = self.shipped.graph, self.shipped.preprocess, self.shipped.plans
         self.network = Functional(self.graph)
-        self._forward = jax.jit(self._outputs)
-        self._forward_on = jax.jit(self._carried)
+        self._forward = exactly(self._outputs)
+        self._forward_on = exactly(self._carried)
 
     def asked(self, *, part: str = "", output: str = "") -> Run:
         """The same run, asked by another part or for another value. Raises SpecError NS303."""

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import onnx_ir as ir
 
+from netspec.compiler.exact import exactly
 from netspec.compiler.network import Functional
 from netspec.components.transforms.fitted import undo
 from netspec.components.transforms.pipeline import Preprocess
@@ -96,7 +97,7 @@ class Subject:
         weights = {name: jnp.asarray(array, dtype) for name, array in self.weights.items()}
         given = tuple(jnp.asarray(x, dtype if x.dtype.kind == "f" else x.dtype) for x in inputs.values())
         counts = {dim: jnp.asarray(each) for dim, each in lengths.items()}
-        values, _ = jax.jit(network.values)(weights, given, lengths=counts)
+        values, _ = exactly(network.values)(weights, given, lengths=counts)
         return {port: np.asarray(value) for port, value in values.items()}
 
     def counting(self, raw: Mapping[str, Array], output: str, shape: tuple[int, ...]) -> Array | None:
