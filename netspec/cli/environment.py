@@ -11,6 +11,8 @@ from netspec.diagnostics import Diagnostic, SpecError
 # others. XLA aborts on flags that it does not know, so it is set for versions it was tried on only.
 _CONVOLUTION_FLAG = "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
 _TRIED_ON = frozenset({"0.10.2"})
+# Without it a GPU adds in whatever order its threads arrive, and XLA picks kernels by timing them: no two runs are equal.
+_DETERMINISM_FLAG = "--xla_gpu_deterministic_ops=true"
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "cuda": "cuda", "tpu": "tpu"}
 _CACHE_BYTES = 1 << 30
 
@@ -35,10 +37,13 @@ def prepare_jax(device: str | None = None) -> None:
 def _set_flags(device: str | None) -> None:
     from importlib.metadata import distributions
 
-    flags = os.environ.get("XLA_FLAGS", "")
+    given = os.environ.get("XLA_FLAGS", "")
     installed = {d.version for d in distributions(name="jaxlib")}
-    if device in (None, "cpu") and installed & _TRIED_ON and "xla_cpu_experimental_ynn_fusion_type" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {_CONVOLUTION_FLAG}".strip()
+    wanted = [_DETERMINISM_FLAG] if device != "cpu" else []
+    wanted += [_CONVOLUTION_FLAG] if device in (None, "cpu") and installed & _TRIED_ON else []
+    # What the user has set stands.
+    added = [flag for flag in wanted if flag.lstrip("-").split("=")[0] not in given]
+    os.environ["XLA_FLAGS"] = " ".join([given, *added]).strip()
 
 
 def _check_device(device: str) -> None:
