@@ -84,7 +84,7 @@ class Outcome:
 
 def scans(graphs: Iterable[Graph]) -> bool:
     """Whether several steps go into one dispatch: XLA's CPU backend is some 60 times slower at a convolution's weight
-    gradient inside a loop."""
+    gradient inside a loop. A GPU is not (workload b of the benchmarks gains a tenth, H100)."""
     convolves = any(isinstance(node.op, Convolution) for graph in graphs for node in graph.nodes)
     return not (convolves and jax.default_backend() == "cpu")
 
