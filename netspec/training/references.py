@@ -1,4 +1,7 @@
-"""Runs that a spec names: `NAME/best` for the newest finished one of that name, `NAME/ID/best` for one of them."""
+"""Runs that a spec names: `NAME/best` for the newest finished one of that name, `NAME/ID/best` for one of them.
+
+A folder `NAME` that is a run itself, as `--run runs/NAME` makes it, is the one run of that name.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,10 @@ def referred(runs: Path, reference: str) -> RunFolder:
             raise Problem("NS531", f"there is no run `{name}/{identity}` in `{runs}`", help=_train(name))
         return RunFolder(path)
     folder = runs / name
-    found = sorted((path for path in folder.iterdir() if _state(path) in _FINISHED), reverse=True) if folder.is_dir() else []
+    candidates = sorted([folder, *folder.iterdir()], reverse=True) if folder.is_dir() else []
+    found = [path for path in candidates if _state(path) in _FINISHED]
     if not found:
-        begun = folder.is_dir() and any(_state(path) for path in folder.iterdir())
+        begun = any(_state(path) for path in candidates)
         message = f"no run of `{name}` in `{runs}` has finished" if begun else f"there is no run of `{name}` in `{runs}`"
         raise Problem("NS531", message, help=_train(name))
     return RunFolder(found[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ def test_weights_that_are_not_frozen_only_start_there(runs: Path, tmp_path: Path
     moved = np.abs(run.weights[f"trunk.{kernel}"] - mirror.weights[f"encoder.{kernel}"])
     assert moved.max() > 0
     assert np.corrcoef(run.weights[f"trunk.{kernel}"].ravel(), mirror.weights[f"encoder.{kernel}"].ravel())[0, 1] > 0.5
+
+
+def test_a_folder_of_that_name_may_be_the_run_itself(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(next((runs / "mirror").iterdir()), tmp_path / "runs" / "mirror", symlinks=True)
+    run = started(tmp_path / "runs", tmp_path, CLASSIFIER)
+    assert run.weights["trunk.dense_1/kernel"].tobytes() == mirror_of(runs).weights["encoder.dense_1/kernel"].tobytes()
 
 
 def test_a_run_can_be_named_by_its_time(runs: Path, tmp_path: Path) -> None:

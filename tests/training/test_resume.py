@@ -17,6 +17,9 @@ import pytest
 from netspec.training import checkpoint
 from netspec.training.folder import RunFolder
 
+DEVICE = os.environ.get("JAX_PLATFORMS", "cpu")
+"""Where the runs of these tests are: `JAX_PLATFORMS=cuda pytest tests/training` has them on a GPU."""
+
 HARD: dict[str, Any] = {
     "netspec": 1,
     "name": "hard",
@@ -122,7 +125,7 @@ VAE: dict[str, Any] = {
 
 def netspec(*arguments: str | Path, folder: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from netspec.cli.main import run; run()", *map(str, arguments)]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
+    environment = {**os.environ, "JAX_PLATFORMS": DEVICE, "XDG_CACHE_HOME": str(folder / "cache")}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
