@@ -7,13 +7,10 @@ fused Adam) train the same pair: the generator and discriminator of specs/mnist-
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION")
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +24,7 @@ from netspec.source import read_file
 from netspec.training.batches import on_device
 from netspec.training.steps.adversarial import Adversarial
 from netspec.training.steps.stepping import compiled_step
+from tests.benchmarks.peers import torch_device
 from tests.support import SPECS
 
 Array = np.ndarray[Any, Any]
@@ -125,31 +123,34 @@ def torch_loop(batch: int) -> Runner | None:
         from torch import nn
     except ModuleNotFoundError:
         return None
+    device = torch_device()
     torch.manual_seed(0)
     generator = nn.Sequential(
         nn.Linear(LATENT, 7 * 7 * 128),
         nn.Unflatten(1, (128, 7, 7)),
         *(nn.BatchNorm2d(128), nn.ReLU(), nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False)),
         *(nn.BatchNorm2d(64), nn.ReLU(), nn.ConvTranspose2d(64, 1, 4, 2, 1), nn.Tanh()),
-    ).to(memory_format=torch.channels_last)
+    ).to(device, memory_format=torch.channels_last)
     discriminator = nn.Sequential(
         *(nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2)),
         *(nn.Conv2d(64, 128, 4, 2, 1), nn.BatchNorm2d(128), nn.LeakyReLU(0.2)),
         *(nn.Flatten(), nn.Linear(7 * 7 * 128, 1)),
-    ).to(memory_format=torch.channels_last)
+    ).to(device, memory_format=torch.channels_last)
     adams = [torch.optim.Adam(side.parameters(), RATE, (BETA, 0.999), fused=True) for side in (generator, discriminator)]
-    real = torch.from_numpy(examples(batch)).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    real = torch.from_numpy(examples(batch)).to(device).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
     softplus = nn.functional.softplus
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            fake = generator(torch.randn(batch, LATENT))
+            fake = generator(torch.randn(batch, LATENT, device=device))
             adams[1].zero_grad(set_to_none=True)
             (softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()).backward()
             adams[1].step()
             adams[0].zero_grad(set_to_none=True)
             softplus(-discriminator(fake)).mean().backward()
             adams[0].step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return run
 

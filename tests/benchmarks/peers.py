@@ -81,19 +81,31 @@ def torch_model(work: dict[str, Any]) -> Any:
     return Sequence()
 
 
+def torch_device() -> str:
+    """Where torch works: where JAX does, and there in JAX' precision (a GPU's matrix units round to TF32)."""
+    import jax
+    import torch
+
+    if jax.default_backend() != "gpu":
+        return "cpu"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    return "cuda"
+
+
 def torch_eager(work: dict[str, Any]) -> Runner | None:
     """torch in its fast form: index batches, fused Adam, channels_last for convolutions."""
     try:
         import torch
     except ModuleNotFoundError:
         return None
-    model = torch_model(work)
-    x, y = (torch.from_numpy(array) for array in data_of(work))
+    device = torch_device()
+    model = torch_model(work).to(device)
+    x, y = (torch.from_numpy(array).to(device) for array in data_of(work))
     if x.ndim == 4:
         x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
     x, y = (x if x.is_floating_point() else x.long()), (y if y.is_floating_point() else y.long())
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    order = torch.from_numpy(order_of(work, work["steps"])).long()
+    order = torch.from_numpy(order_of(work, work["steps"])).long().to(device)
     loss_of = torch.nn.MSELoss() if y.is_floating_point() else torch.nn.CrossEntropyLoss()
 
     def loop(steps: int) -> None:
@@ -102,6 +114,8 @@ def torch_eager(work: dict[str, Any]) -> Runner | None:
             optimizer.zero_grad(set_to_none=True)
             loss_of(model(x[rows]), y[rows]).backward()
             optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return loop
 

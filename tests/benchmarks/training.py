@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from typing import Any
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION")
 
 import jax
 import jax.numpy as jnp
 
 from netspec.compiler.network import Functional
-from netspec.components.layers.conv import Convolution
 from netspec.graph import build
 from netspec.graph.objective import losses_by_output
 from netspec.source import read_text
 from netspec.spec import read_spec
 from netspec.training.batches import on_device
+from netspec.training.loop import scans
 from netspec.training.steps.stepping import compiled_chunk, compiled_step
 from netspec.training.steps.supervised import Supervised
 from tests.benchmarks.jax_peers import by_hand, flax_loop
@@ -90,8 +87,8 @@ def loss_of(work: dict[str, Any]) -> str:
     return "mean_squared_error" if work["model"].get("layers", [{}])[-1] == {"dense": 1} else "cross_entropy"
 
 
-def netspec(work: dict[str, Any]) -> Runner:
-    """What `netspec train` runs."""
+def netspec(work: dict[str, Any], *, otherwise: bool = False) -> Runner:
+    """What `netspec train` runs; `otherwise` with one step a dispatch where it would have several, or the reverse."""
     train = {"loss": loss_of(work), "optimizer": {"adam": 1e-3}, "batch_size": work["batch"]}
     text = json.dumps({"netspec": 1, "name": "bench", "input": work["input"], "model": work["model"], "train": train})
     spec, _ = read_spec(read_text(text, "bench.json"), {})
@@ -105,7 +102,7 @@ def netspec(work: dict[str, Any]) -> Runner:
     x, y = data_of(work)
     data = on_device({"input": x}, {"output": y}, {})
     order = jnp.asarray(order_of(work, work["steps"]))
-    if any(isinstance(node.op, Convolution) for node in program.main.nodes):
+    if scans([program.main]) == otherwise:
         one = compiled_step(objective.step)
 
         def stepwise(steps: int) -> None:
@@ -130,6 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="", help="letters of the workloads, such as `cd`")
+    parser.add_argument("--otherwise", action="store_true", help="netspec also with or without several steps a dispatch")
     arguments = parser.parse_args()
     rounds = arguments.rounds
     for name, work in WORKLOADS.items():
@@ -137,6 +135,7 @@ def main() -> None:
             continue
         made: dict[str, Runner | None] = {
             "netspec": netspec(work),
+            "the other way": netspec(work, otherwise=True) if arguments.otherwise else None,
             "torch": torch_eager(work),
             "keras": keras_fit(work),
             "flax loop": flax_loop(work),
