@@ -35,15 +35,19 @@ def prepare_jax(device: str | None = None) -> None:
 
 
 def _set_flags(device: str | None) -> None:
-    from importlib.metadata import distributions
-
     given = os.environ.get("XLA_FLAGS", "")
-    installed = {d.version for d in distributions(name="jaxlib")}
     wanted = [_DETERMINISM_FLAG] if device != "cpu" else []
-    wanted += [_CONVOLUTION_FLAG] if device in (None, "cpu") and installed & _TRIED_ON else []
+    wanted += [_CONVOLUTION_FLAG] if device in (None, "cpu") and _installed() & _TRIED_ON else []
     # What the user has set stands.
     added = [flag for flag in wanted if flag.lstrip("-").split("=")[0] not in given]
     os.environ["XLA_FLAGS"] = " ".join([given, *added]).strip()
+
+
+def _installed() -> frozenset[str]:
+    """The versions of jaxlib here."""
+    from importlib.metadata import distributions
+
+    return frozenset(found.version for found in distributions(name="jaxlib"))
 
 
 def _check_device(device: str) -> None:
