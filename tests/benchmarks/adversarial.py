@@ -7,9 +7,8 @@ fused Adam) train the same pair: the generator and discriminator of specs/mnist-
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -25,6 +24,7 @@ from netspec.training.batches import on_device
 from netspec.training.steps.adversarial import Adversarial
 from netspec.training.steps.stepping import compiled_step
 from tests.benchmarks.peers import torch_device
+from tests.benchmarks.turns import present, show, turns
 from tests.support import SPECS
 
 Array = np.ndarray[Any, Any]
@@ -162,20 +162,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     given = parser.parse_args()
     made = {"netspec": netspec(given.batch), "torch": torch_loop(given.batch), "flax loop": flax_loop(given.batch)}
-    runners = {who: runner for who, runner in made.items() if runner is not None}
-    seconds: dict[str, list[float]] = {who: [] for who in runners}
-    for runner in runners.values():
-        runner(2)
-    for _ in range(given.rounds):
-        for who, runner in runners.items():
-            began = time.perf_counter()
-            runner(given.steps)
-            seconds[who].append(time.perf_counter() - began)
-    print(f"e: DCGAN pair, 28x28, batch {given.batch}")
-    for who, times in seconds.items():
-        ratio = statistics.median(t / n for t, n in zip(times, seconds["netspec"], strict=True))
-        told = "" if who == "netspec" else f"   netspec is {ratio:.2f} times as fast"
-        print(f"  {who:<12}{given.steps * given.batch / statistics.median(times):>8,.0f} examples/s{told}")
+    seconds = turns({who: partial(runner, given.steps) for who, runner in present(made).items()}, given.rounds)
+    title, examples = f"e: DCGAN pair, 28x28, batch {given.batch}", given.steps * given.batch
+    show(title, seconds, lambda median: f"{examples / median:,.0f} examples/s")
 
 
 if __name__ == "__main__":

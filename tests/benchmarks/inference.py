@@ -6,9 +6,7 @@ The same network and weights of the same kind, batch 1, one thread; contenders t
 from __future__ import annotations
 
 import io
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import onnx_ir as ir
 import onnxruntime
 
 from tests.benchmarks.peers import keras_model, torch_model
+from tests.benchmarks.turns import present, show, turns
 from tests.support import graph_of, lowered_of, weights_of
 
 ROUNDS, REPEATS = 15, 40
@@ -37,6 +36,16 @@ def runner_of(content: bytes, x: np.ndarray[Any, Any]) -> Callable[[], Any]:
     session = opened(content)
     fed = {session.get_inputs()[0].name: x}
     return lambda: session.run(None, fed)
+
+
+def repeated(runner: Callable[[], Any]) -> Callable[[], None]:
+    """Many calls, for one is short."""
+
+    def calls() -> None:
+        for _ in range(REPEATS):
+            runner()
+
+    return calls
 
 
 def torch_export(work: dict[str, Any]) -> bytes | None:
@@ -78,23 +87,8 @@ def main() -> None:
             "keras": keras_export(work),
         }
         x = np.random.default_rng(0).standard_normal((1, *work["input"]), dtype=np.float32)
-        runners: dict[str, Callable[[], Any]] = {}
-        for who, content in contents.items():
-            if content is not None:
-                runners[who] = runner_of(content, x)
-        seconds: dict[str, list[float]] = {who: [] for who in runners}
-        for _ in range(ROUNDS):
-            for who, runner in runners.items():
-                runner()
-                began = time.perf_counter()
-                for _ in range(REPEATS):
-                    runner()
-                seconds[who].append((time.perf_counter() - began) / REPEATS)
-        print(name)
-        for who, times in seconds.items():
-            ratio = statistics.median(t / n for t, n in zip(times, seconds["netspec"], strict=True))
-            told = "" if who == "netspec" else f"   netspec is {ratio:.2f} times as fast"
-            print(f"  {who:<10}{statistics.median(times) * 1e6:>10,.0f} microseconds{told}")
+        runners = {who: repeated(runner_of(content, x)) for who, content in present(contents).items()}
+        show(name, turns(runners, ROUNDS), lambda median: f"{median / REPEATS * 1e6:,.0f} microseconds")
 
 
 if __name__ == "__main__":

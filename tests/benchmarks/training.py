@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
+from functools import partial
 from typing import Any
 
 import jax
@@ -26,6 +25,7 @@ from netspec.training.steps.stepping import compiled_chunk, compiled_step
 from netspec.training.steps.supervised import Supervised
 from tests.benchmarks.jax_peers import by_hand, flax_loop
 from tests.benchmarks.peers import Runner, data_of, keras_fit, order_of, torch_eager
+from tests.benchmarks.turns import present, show, turns
 
 WORKLOADS: dict[str, dict[str, Any]] = {
     "a: MLP 784-512-256-10, batch 128": {
@@ -129,7 +129,6 @@ def main() -> None:
     parser.add_argument("--only", default="", help="letters of the workloads, such as `cd`")
     parser.add_argument("--otherwise", action="store_true", help="netspec also with or without several steps a dispatch")
     arguments = parser.parse_args()
-    rounds = arguments.rounds
     for name, work in WORKLOADS.items():
         if arguments.only and name[0] not in arguments.only:
             continue
@@ -141,21 +140,9 @@ def main() -> None:
             "flax loop": flax_loop(work),
             "jax by hand": by_hand(work),
         }
-        runners = {who: runner for who, runner in made.items() if runner is not None}
-        seconds: dict[str, list[float]] = {who: [] for who in runners}
-        for runner in runners.values():
-            runner(work["steps"])
-        for _ in range(rounds):
-            for who, runner in runners.items():
-                began = time.perf_counter()
-                runner(work["steps"])
-                seconds[who].append(time.perf_counter() - began)
-        print(name)
-        examples = work["steps"] * work["batch"]
-        for who, times in seconds.items():
-            ratio = statistics.median(t / n for t, n in zip(times, seconds["netspec"], strict=True))
-            told = "" if who == "netspec" else f"   netspec is {ratio:.2f} times as fast"
-            print(f"  {who:<12}{examples / statistics.median(times):>12,.0f} examples/s{told}")
+        steps, examples = work["steps"], work["steps"] * work["batch"]
+        seconds = turns({who: partial(runner, steps) for who, runner in present(made).items()}, arguments.rounds)
+        show(name, seconds, lambda median, examples=examples: f"{examples / median:,.0f} examples/s")
 
 
 if __name__ == "__main__":
