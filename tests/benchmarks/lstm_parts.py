@@ -46,7 +46,7 @@ def netspec_parts() -> dict[str, Part]:
         "a product": (jax.jit(lambda x, kernel: x @ kernel), (x, kernel)),
         "its two gradients": (jax.jit(lambda x, kernel, slope: (x.T @ slope, slope @ kernel.T)), (x, kernel, slope)),
         "the LSTM layer": (jax.jit(jax.grad(judged, (0, 1))), (weights, words)),
-        "the embedding": (jax.jit(jax.grad(lambda table: (table[ids] * words).sum())), (table,)),
+        "the embedding": (jax.jit(jax.grad(lambda table, ids, words: (table[ids] * words).sum())), (table, ids, words)),
         "Adam": (jax.jit(lambda state, every: adam.update(every, state)), (state, every)),
     }
 
