@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from netspec.compiler.exact import exactly
 from netspec.compiler.network import Functional
 from netspec.data.prepare import Dataset
 from netspec.graph.ir import Graph
@@ -23,7 +23,7 @@ def threshold(spec: Spec, graph: Graph, dataset: Dataset, weights: Mapping[str, 
         return None
     part = dataset.parts.get("validation", dataset.train)
     network, port = Functional(graph), graph.outputs["anomaly"]
-    forward = jax.jit(lambda weights, inputs: network.values(weights, inputs)[0][port])
+    forward = exactly(lambda weights, inputs: network.values(weights, inputs)[0][port])
     held = {name: jnp.asarray(array) for name, array in weights.items()}
     scores = [
         np.asarray(forward(held, tuple(jnp.asarray(x[start : start + _BATCH]) for x in part.inputs.values())))

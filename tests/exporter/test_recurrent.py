@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from netspec.compiler.network import Functional
 from netspec.exporter.session import session
 from netspec.graph import Graph, build
-from netspec.ops import recurrence
+from netspec.ops import cells, recurrence
 from netspec.ops.activation import CURVES
 from tests.support import close, lowered_of, spec_of, weights_of
 
@@ -165,15 +165,15 @@ def test_a_stack_is_a_few_nodes(kind: str) -> None:
     assert operators == ["Transpose", kind.upper(), "Squeeze", kind.upper(), "Squeeze", "MatMul", "Add", "Transpose"]
 
 
-def cells() -> list[Any]:
+def all_cells() -> list[Any]:
     tanh, sigmoid = CURVES["tanh"], CURVES["sigmoid"]
-    found = [recurrence.Rnn(tanh), recurrence.Gru(tanh, sigmoid), recurrence.Lstm(tanh, sigmoid)]
-    return found + [recurrence.Lstm(curve, CURVES["hard_sigmoid"]) for curve in CURVES.values()]
+    found = [cells.Rnn(tanh), cells.Gru(tanh, sigmoid), cells.Lstm(tanh, sigmoid)]
+    return found + [cells.Lstm(curve, CURVES["hard_sigmoid"]) for curve in CURVES.values()]
 
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("cell", cells(), ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("cell", all_cells(), ids=lambda c: type(c).__name__)
 def test_gradients_are_those_of_autodiff(cell: Any, reverse: bool, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gathered weight gradient against plain reverse mode, with lengths, biases, states and dropout; as a GPU has it too,
     several steps a round and some left over."""

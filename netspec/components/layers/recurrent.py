@@ -25,7 +25,8 @@ from netspec.tensor import Dim, TensorType
 if TYPE_CHECKING:
     from flax import nnx
 
-    from netspec.ops.recurrence import Cell, Recurrence
+    from netspec.ops.cells import Cell
+    from netspec.ops.recurrence import Recurrence
 
 ONNX_ACTIVATIONS = {
     "tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "linear": "Affine", "hard_sigmoid": "HardSigmoid",
@@ -205,7 +206,7 @@ class Rnn(Recurrent):
 
     def cell(self) -> "Cell":
         from netspec.ops.activation import CURVES
-        from netspec.ops.recurrence import Rnn as RnnCell
+        from netspec.ops.cells import Rnn as RnnCell
 
         return RnnCell(CURVES[self.activation])
 
@@ -232,8 +233,8 @@ class Gru(Recurrent):
 
     def cell(self) -> "Cell":
         from netspec.ops.activation import CURVES
-        from netspec.ops.recurrence import Gru as GruCell
-        from netspec.ops.recurrence import GruBefore
+        from netspec.ops.cells import Gru as GruCell
+        from netspec.ops.cells import GruBefore
 
         made = GruCell if self.reset_after else GruBefore
         return made(CURVES[self.activation], CURVES[self.recurrent_activation])
@@ -263,7 +264,7 @@ class Lstm(Recurrent):
 
     def cell(self) -> "Cell":
         from netspec.ops.activation import CURVES
-        from netspec.ops.recurrence import Lstm as LstmCell
+        from netspec.ops.cells import Lstm as LstmCell
 
         return LstmCell(CURVES[self.activation], CURVES[self.recurrent_activation])
 
