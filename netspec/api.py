@@ -41,10 +41,14 @@ def compile(spec: Spec | str | Path, *, dims: Mapping[str, int] | None = None, s
     Raises SpecError.
     """
     from netspec.compiler.network import Network
+    from netspec.graph.limits import refuse_oversized
+    from netspec.training.limits import device_memory
     from netspec.training.start import bind
 
-    _, program = _required(spec, None)
-    return Network(bind(program, dims or {}).main, seed)
+    checked, program = _required(spec, None)
+    bound = bind(program, dims or {})
+    refuse_oversized(checked, bound, device_memory())
+    return Network(bound.main, seed)
 
 
 def train(

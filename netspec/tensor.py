@@ -8,20 +8,39 @@ Two dims are equal exactly when their normal forms are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
 from itertools import chain
 from math import gcd
 from typing import TypeAlias
 
+MOST_TERMS = 1000
+"""Terms of a product of dims."""
+LARGEST = 10**30
+"""The largest number of elements, weights or operations that is counted."""
+MOST_FLOORS = 32
+"""Floor divisions inside each other."""
+
+
+class TooComplex(Exception):
+    """A dim that no network needs: its formula would grow without an end."""
+
 
 @dataclass(frozen=True)
 class Floor:
-    """`numerator // divisor`, where the normal form could divide no further."""
+    """`numerator // divisor`, where the normal form could divide no further. Raises TooComplex."""
 
     numerator: Formula
     divisor: int
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        inner = [atom.depth for atoms, _ in self.numerator.terms for atom in atoms if isinstance(atom, Floor)]
+        object.__setattr__(self, "depth", 1 + max(inner, default=0))
+        _countable(self.divisor)
+        if self.depth > MOST_FLOORS:
+            raise TooComplex(f"a size divides what has been divided more than {MOST_FLOORS} times")
 
     def __str__(self) -> str:
         text = str(self.numerator)
@@ -62,7 +81,10 @@ class Formula:
         return self * -1 + other
 
     def __mul__(self, other: Dim) -> Dim:
-        return _collect((_sorted(a + b), m * n) for a, m in self.terms for b, n in _terms(other))
+        terms = _terms(other)
+        if len(self.terms) * len(terms) > MOST_TERMS:
+            raise TooComplex(f"a size is a product of sums of {len(self.terms):,} and {len(terms):,} terms")
+        return _collect((_sorted(a + b), m * n) for a, m in self.terms for b, n in terms)
 
     def __floordiv__(self, divisor: int) -> Dim:
         return _floor(self, divisor)
@@ -148,7 +170,14 @@ def _name_of(atom: str | Share) -> str:
 
 
 def _times(a: Dim, b: Dim) -> Dim:
-    return a * b
+    return _countable(a * b)
+
+
+def _countable(dim: Dim) -> Dim:
+    """The dim itself. Raises TooComplex for a number that nothing in this world counts to."""
+    if isinstance(dim, int) and abs(dim) > LARGEST:
+        raise TooComplex(f"a size of more than {len(str(LARGEST)) - 1} digits")
+    return dim
 
 
 def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
@@ -161,6 +190,7 @@ def _collect(terms: Iterable[tuple[Monomial, int]]) -> Dim:
     counts: dict[Monomial, int] = {}
     for atoms, count in terms:
         counts[atoms] = counts.get(atoms, 0) + count
+        _countable(counts[atoms])
     kept = {atoms: count for atoms, count in counts.items() if count}
     if not kept.keys() - {()}:
         return kept.get((), 0)

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "netspec"
-CORE = {"tensor", "emit", "diagnostics"}
+CORE = {"tensor", "emit", "diagnostics", "files"}
 SPEC = CORE | {"source", "components", "spec"}
 GRAPH = SPEC | {"graph"}
 MAY_IMPORT: dict[str, set[str]] = {
     "tensor": set(),
     "emit": {"tensor"},
     "diagnostics": set(),
-    "source": {"diagnostics"},
+    "files": {"diagnostics"},
+    "source": {"diagnostics", "files"},
     "components": CORE | {"ops", "components"},
     "spec": SPEC,
     "graph": GRAPH,
@@ -103,6 +104,27 @@ def test_no_framework_loads_where_nothing_runs(verb: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout, done.stdout[-300:]
+
+
+@pytest.mark.parametrize("verb", [["compile", "SPEC", "-o", "out"], ["train", "SPEC"]])
+def test_what_cannot_fit_is_refused_before_a_framework_loads(verb: list[str], tmp_path: Path) -> None:
+    spec = tmp_path / "huge.yaml"
+    layers = "{layers: [{conv2d: {filters: 1M, kernel_size: 3}}, {conv2d: {filters: 1M, kernel_size: 3}}, global_avg_pool]}"
+    train = "data: {source: {npz: d.npz}}\ntrain: {loss: mean_squared_error, optimizer: {adam: 1.0e-3}}"
+    spec.write_text(f"netspec: 1\nname: huge\ninput: [4096, 4096, 64]\nmodel: {layers}\n{train}\n")
+    arguments = [str(spec) if word == "SPEC" else word for word in verb]
+    program = (
+        f"import sys; sys.argv = ['netspec', *{arguments!r}]\n"
+        "from netspec.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit as stop: assert stop.code == 1, stop.code\n"
+        f"print('LOADED', sorted({FRAMEWORKS!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "LOADED []" in done.stdout, done.stdout[-300:]
+    assert "huge.yaml:4:" in done.stderr
+    assert "error[NS007]" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"huge.yaml"}, "something was left half written"
 
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

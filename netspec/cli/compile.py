@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netspec.cli.environment import prepare_jax
+from netspec.cli.environment import prepare_jax, refuse_before_loading
 from netspec.cli.output import Device, Dims, Settings, SpecPath, dims, settings
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.validate import required
@@ -32,13 +32,18 @@ def compile(
     """Lower the network for each platform, and compile it for the device that is present."""
     wanted = _listed("--emit", emit, _EMITS)
     lowered_for = _listed("--platforms", platforms, _PLATFORMS)
-    checked, program = required(read_file(spec), settings(set_))
+    checked, program = required(read_file(spec), settings(set_), dims(dim))
+    refuse_before_loading(checked, program, device)
     prepare_jax(device)
     from netspec.compiler.artifact import compile_program
+    from netspec.graph.limits import refuse_oversized
     from netspec.report.compilation import report
+    from netspec.training.limits import device_memory
     from netspec.training.start import bind
 
-    artifact = compile_program(checked, bind(program, dims(dim)), output, emit=wanted, platforms=lowered_for)
+    bound = bind(program, dims(dim))
+    refuse_oversized(checked, bound, device_memory())
+    artifact = compile_program(checked, bound, output, emit=wanted, platforms=lowered_for)
     sys.stdout.write(report(artifact))
 
 

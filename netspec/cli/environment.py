@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph import Program
+from netspec.graph.limits import host_memory, refuse_oversized
+from netspec.spec import Spec
 
 # A lone convolution runs on one thread in these versions of XLA's CPU backend; the flag restores the
 # others. XLA aborts on flags that it does not know, so it is set for versions it was tried on only.
@@ -32,6 +35,19 @@ def prepare_jax(device: str | None = None) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     jax.config.update("jax_compilation_cache_max_size", _CACHE_BYTES)
+
+
+def refuse_before_loading(spec: Spec, program: Program, device: str | None) -> None:
+    """Refuses what cannot fit into this machine before JAX is imported, where it is the machine's memory that counts.
+
+    Raises SpecError NS007. With an accelerator its own memory counts, which only JAX knows.
+    """
+    if device in (None, "cpu") and not (device is None and _has_accelerator()):
+        refuse_oversized(spec, program, host_memory())
+
+
+def _has_accelerator() -> bool:
+    return any(Path("/dev").glob("nvidia[0-9]*")) or any(Path("/dev").glob("accel*")) or Path("/dev/kfd").exists()
 
 
 def _set_flags(device: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,10 @@ from typing import Annotated
 import typer
 
 from netspec.cli.output import print_diagnostics
-from netspec.cli.validate import spec_files
+from netspec.cli.spec_files import spec_files
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.source import read_bytes, read_file
+from netspec.files import read_bounded, write_whole
+from netspec.source import MAX_BYTES, read_bytes, read_file
 from netspec.source.layout import formatted
 
 
@@ -25,7 +25,7 @@ def fmt(
     failed: list[Diagnostic] = []
     for path in paths:
         if path == "-":
-            sys.stdout.write(formatted(read_bytes(sys.stdin.buffer.read(), "<stdin>")))
+            sys.stdout.write(formatted(read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")))
             continue
         files = spec_files(path)
         if not files:
@@ -49,12 +49,9 @@ def _one(file: Path, *, check: bool) -> bool:
     """Format a file; whether its text was not yet so. The file is replaced whole or not at all."""
     document = read_file(file)
     text = formatted(document)
-    if file.read_bytes() == text.encode():
+    if read_bounded(file, MAX_BYTES) == text.encode():
         return False
     sys.stdout.write(f"{file}\n")
     if not check:
-        beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_bytes(text.encode())
-        beside.chmod(file.stat().st_mode)
-        beside.replace(file)
+        write_whole(file, text)
     return True

@@ -11,6 +11,7 @@ import typer
 
 from netspec.cli.schema import schema_text
 from netspec.diagnostics import Diagnostic, SpecError, suggest
+from netspec.files import exists, make_folder, write_whole
 
 SCHEMA = "netspec-v1.schema.json"
 
@@ -54,14 +55,10 @@ def template(name: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    if path.exists():
+    if exists(path):
         help = "choose another name with `-o FILE`"
         raise SpecError(Diagnostic("NS532", f"`{path}` exists already", help=(help,), exit_code=2))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        (path.parent / SCHEMA).write_text(schema_text())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SpecError(Diagnostic("NS533", f"cannot write `{path}`: {reason}", exit_code=4)) from None
+    make_folder(path.parent)
+    write_whole(path.parent / SCHEMA, schema_text())
+    write_whole(path, text)
     sys.stdout.write(f"wrote {path}\ntrain it with: netspec train {path}\n")

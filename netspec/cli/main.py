@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable
@@ -53,6 +54,7 @@ def application(verbs: Iterable[str] = VERBS) -> typer.Typer:
 
 def run() -> None:
     """The entry point: every failure becomes a diagnostic and an exit code, never a traceback."""
+    gc.set_threshold(100_000, 50, 100)  # a large spec is many small objects, none of them in a circle
     try:
         called = sys.argv[1:2]
         application(called if called and called[0] in VERBS else VERBS)()

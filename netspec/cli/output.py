@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from netspec.diagnostics import Diagnostic, Problem, SpecError, in_order
+from netspec.diagnostics.limit import limited
 from netspec.diagnostics.text import full
-from netspec.source import Plain
+from netspec.source import Plain, shown_lines
 from netspec.spec.overrides import parse_settings
 
+_DIM = re.compile(r"([a-z][a-z0-9_]*)=([1-9][0-9]{0,17})", re.ASCII)
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="A spec file.")]
 Settings = Annotated[
     list[str] | None,
@@ -44,15 +47,9 @@ def print_diagnostics(
 ) -> None:
     """Diagnostics in full, with the lines of their files as far as those can be read."""
     ordered = in_order(diagnostics)
-    lines = {d.file: _lines(d.file) for d in ordered if d.file} | dict(sources or {})
-    stream.write(full(ordered, lines, colour=colourful(stream)))
-
-
-def _lines(file: str) -> list[str]:
-    try:
-        return Path(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
+    files = {d.file for d in ordered if d.file and d.span is not None}
+    lines = {file: shown_lines(file) for file in sorted(files)} | dict(sources or {})
+    stream.write(full(limited(ordered), lines, colour=colourful(stream)))
 
 
 def settings(given: list[str] | None) -> dict[str, Plain]:
@@ -67,12 +64,11 @@ def dims(given: list[str] | None) -> dict[str, int]:
     """`--dim` as a mapping. Raises SpecError NS410."""
     found = {}
     for text in given or []:
-        name, _, value = text.partition("=")
-        if not value.isdigit() or int(value) < 1:
-            raise SpecError(
-                Diagnostic("NS410", f"`--dim {text}` is not `NAME=N`", help=("for example `--dim features=108`",), exit_code=2)
-            )
-        found[name] = int(value)
+        match = _DIM.fullmatch(text)
+        if match is None:
+            help = ("for example `--dim features=108`",)
+            raise SpecError(Diagnostic("NS410", f"`--dim {text}` is not `NAME=N`", help=help, exit_code=2))
+        found[match[1]] = int(match[2])
     return found
 
 

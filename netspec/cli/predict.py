@@ -7,6 +7,7 @@ import json as jsonlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -16,6 +17,7 @@ import typer
 from netspec.cli.evaluate import Model, opened
 from netspec.cli.output import DataRoot, Device, Root
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.files import written_whole
 
 if TYPE_CHECKING:
     from netspec.graph.outputs import OutputPlan
@@ -86,8 +88,10 @@ def _stream(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    with output.open("w", newline="", encoding="utf-8") as stream:
+    with written_whole(output) as raw:
+        stream = TextIOWrapper(raw, encoding="utf-8", newline="", write_through=True)
         yield stream
+        stream.detach()  # whoever opened the file closes it
 
 
 def _pieces(predictor: Predictor, length: int, prompt: str, temperature: float, seed: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ import typer
 from netspec.cli.evaluate import Model, opened
 from netspec.cli.output import Device
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.files import write_whole, written_whole
 
 if TYPE_CHECKING:
     from netspec.inference.sampler import Sampler
@@ -64,30 +65,29 @@ def _write(sampler: Sampler, output: Path, draws: dict[str, Any], made: Any, gri
 
     from netspec.data import pictures
 
-    try:
-        if output.suffix == ".npz":
-            texts = {name: values.astype(str) if values.dtype == object else values for name, values in draws.items()}
-            np.savez_compressed(output, allow_pickle=False, samples=made, **texts)
-        elif output.suffix == ".csv":
-            _write_csv(sampler, output, made)
-        else:
-            sheet = sampler.picture(made, grid)
-            if sheet is None:
-                help = ("write numbers: `-o samples.npz`, or `-o samples.csv` for rows of a table",)
-                message = f"samples of {list(made.shape[1:])} are no pictures"
-                raise SpecError(Diagnostic("NS205", message, help=help, exit_code=2))
-            pictures.write(output, sheet)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SpecError(Diagnostic("NS533", f"cannot write `{output}`: {reason}", exit_code=5)) from None
+    if output.suffix == ".npz":
+        texts = {name: values.astype(str) if values.dtype == object else values for name, values in draws.items()}
+        with written_whole(output) as stream:
+            np.savez_compressed(stream, allow_pickle=False, samples=made, **texts)
+    elif output.suffix == ".csv":
+        _write_csv(sampler, output, made)
+    else:
+        sheet = sampler.picture(made, grid)
+        if sheet is None:
+            help = ("write numbers: `-o samples.npz`, or `-o samples.csv` for rows of a table",)
+            message = f"samples of {list(made.shape[1:])} are no pictures"
+            raise SpecError(Diagnostic("NS205", message, help=help, exit_code=2))
+        pictures.write(output, sheet)
 
 
 def _write_csv(sampler: Sampler, output: Path, made: Any) -> None:
     """A row a sample, under the columns that the data have."""
     import csv
+    from io import StringIO
 
     names = sampler.columns(made)
-    with output.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(made.reshape(len(made), -1).tolist())
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(made.reshape(len(made), -1).tolist())
+    write_whole(output, text.getvalue())

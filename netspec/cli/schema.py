@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from netspec.files import write_whole
+
 
 def schema(
     output: Annotated[
@@ -19,7 +21,7 @@ def schema(
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text)
+        write_whole(output, text)
 
 
 def schema_text() -> str:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from netspec.cli.output import AsJson, Dims, Settings, SpecPath, colourful, dims, print_json, settings
-from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.files import write_whole
 from netspec.graph.ir import Program
 from netspec.graph.validate import required
 from netspec.source import read_file
@@ -32,17 +33,13 @@ def show(
     dim: Dims = None,
 ) -> None:
     """A network as a table: shapes, parameters, flops, memory."""
-    checked, program = required(read_file(spec), settings(set_))
+    checked, program = required(read_file(spec), settings(set_), dims(dim))
     if expand:
         from netspec.report.canonical import as_yaml
         from netspec.spec.expand import expanded
 
         sys.stdout.write(as_yaml(expanded(checked)))
         return
-    try:
-        program = program.bind(dims(dim))
-    except Problem as problem:
-        raise SpecError(Diagnostic(problem.code, problem.message, file=str(spec), help=problem.help)) from None
     if graph is not None:
         _draw(checked, program, graph, depth)
         return
@@ -68,8 +65,4 @@ def _draw(spec: Spec, program: Program, path: Path, depth: int | None) -> None:
     if path.suffix not in (".svg", ".mmd"):
         help = "name a file that ends in .svg or .mmd"
         raise SpecError(Diagnostic("NS205", f"`--graph {path}` is no picture", help=(help,), exit_code=2))
-    try:
-        path.write_text(svg(spec, program, depth) if path.suffix == ".svg" else mermaid(program, depth))
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SpecError(Diagnostic("NS533", f"cannot write `{path}`: {reason}", exit_code=4)) from None
+    write_whole(path, svg(spec, program, depth) if path.suffix == ".svg" else mermaid(program, depth))

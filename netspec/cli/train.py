@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from netspec.cli.environment import prepare_jax
+from netspec.cli.environment import prepare_jax, refuse_before_loading
 from netspec.cli.output import DataRoot, Device, Dims, Root, Settings, SpecPath, dims, print_diagnostics, settings
 from netspec.diagnostics import Severity
 from netspec.graph.validate import required
@@ -37,8 +37,9 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
 ) -> None:
     """Train a network; ends with its test score and, with an `export` section, a proven ONNX file."""
-    checked, program = required(read_file(spec), settings(set_))
+    checked, program = required(read_file(spec), settings(set_), root=root)
     _warn(checked, program)
+    refuse_before_loading(checked, program, device)
     prepare_jax(device)
     from netspec.data import Roots
     from netspec.inference.features import features_of

@@ -10,13 +10,15 @@ from typing import Annotated
 
 import typer
 
-from netspec.cli.output import Dims, Settings, colourful, dims, settings
+from netspec.cli.output import Dims, Root, Settings, colourful, dims, settings
+from netspec.cli.spec_files import spec_files
 from netspec.diagnostics import Diagnostic, Severity, SpecError, in_order
+from netspec.diagnostics.limit import limited
 from netspec.diagnostics.text import concise, full, summary
+from netspec.files import write_whole
 from netspec.graph.validate import checked
-from netspec.source import Document, read_bytes, read_file
+from netspec.source import MAX_BYTES, read_bytes, read_file, shown_lines, split_lines
 
-_ENDINGS = (".yaml", ".yml", ".json")
 FORMATS = ("full", "concise", "json", "github", "sarif")
 
 
@@ -30,6 +32,7 @@ def validate(
     stdin_filename: Annotated[str, typer.Option("--stdin-filename", metavar="NAME", help="What `-` is called.")] = "<stdin>",
     set_: Settings = None,
     dim: Dims = None,
+    root: Root = None,
 ) -> None:
     """Check specs without running anything: every problem, with its place and the way out."""
     if format not in FORMATS:
@@ -38,103 +41,59 @@ def validate(
         )
     found: list[Diagnostic] = []
     sources: dict[str, list[str]] = {}
-    documents = _documents(paths, stdin_filename, found, sources)
-    for document in documents:
-        sources[document.file] = document.text.splitlines()
-        found += checked(document, settings(set_), dims(dim)).diagnostics
+    wanted, bound = settings(set_), dims(dim)
+    files = 0
+    for name, file in _named(paths, stdin_filename, found):
+        files += 1
+        try:
+            document = read_file(file) if file else read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), name)
+            told = checked(document, wanted, bound, root).diagnostics
+            sources |= {name: split_lines(document.text)} if told else {}
+        except SpecError as error:
+            told = error.diagnostics
+            sources[name] = shown_lines(name) if file else []
+        found += told
     ordered = in_order(found)
-    text = _rendered(ordered, sources, format, len(sources), colour=output is None and colourful(sys.stdout))
+    text = _rendered(ordered, sources, format, files, colour=output is None and colourful(sys.stdout))
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text)
-    sys.stderr.write(summary(ordered, len(sources)) + "\n")
+        write_whole(output, text)
+    sys.stderr.write(summary(ordered, files) + "\n")
     bad = [d for d in ordered if d.severity is Severity.error or (strict and d.severity is Severity.warning)]
     if bad:
         raise typer.Exit(max(d.exit_code for d in bad))
 
 
+def _named(paths: list[str], stdin_filename: str, found: list[Diagnostic]) -> Iterator[tuple[str, Path | None]]:
+    """What each path names: files, or standard input. A path that names no spec is noted in `found`."""
+    for path in paths:
+        files: list[Path | None] = [None] if path == "-" else [*spec_files(path)]
+        if not files:
+            help = ("a spec has a top-level `netspec` key",)
+            found.append(Diagnostic("NS008", f"no spec in `{path}`", help=help, exit_code=2))
+        for file in files:
+            yield (stdin_filename if file is None else str(file)), file
+
+
 def _rendered(
     diagnostics: tuple[Diagnostic, ...], sources: dict[str, list[str]], format: str, files: int, *, colour: bool
 ) -> str:
+    shown = limited(diagnostics)
     if format == "json":
         from netspec.diagnostics.json import as_object
 
-        return json.dumps(as_object(diagnostics, files), indent=2) + "\n"
+        return json.dumps(as_object(shown, files, diagnostics), indent=2) + "\n"
     if format == "github":
         from netspec.diagnostics.github import github
 
-        return github(diagnostics)
+        return github(shown)
     if format == "sarif":
         from importlib.metadata import version
 
         from netspec.diagnostics.sarif import sarif
 
-        return json.dumps(sarif(diagnostics, version("netspec-compiler")), indent=2) + "\n"
+        return json.dumps(sarif(shown, version("netspec-compiler")), indent=2) + "\n"
     if format == "concise":
-        return concise(diagnostics, colour=colour)
-    return full(diagnostics, sources, colour=colour)
-
-
-def _documents(paths: list[str], stdin_filename: str, found: list[Diagnostic], sources: dict[str, list[str]]) -> list[Document]:
-    """The documents that paths name; what cannot be read is noted in `found`."""
-    documents = []
-    for path in paths:
-        if path == "-":
-            named: list[tuple[str, Path | None]] = [(stdin_filename, None)]
-        else:
-            named = [(str(p), p) for p in spec_files(path)]
-        if not named:
-            found.append(
-                Diagnostic("NS008", f"no spec in `{path}`", help=("a spec has a top-level `netspec` key",), exit_code=2)
-            )
-        for name, file in named:
-            try:
-                documents.append(read_file(file) if file else read_bytes(sys.stdin.buffer.read(), name))
-            except SpecError as error:
-                found += error.diagnostics
-                sources[name] = _text_of(file)
-    return documents
-
-
-def _text_of(file: Path | None) -> list[str]:
-    if file is None or not file.is_file() or file.stat().st_size > 1 << 21:
-        return []
-    return file.read_text(encoding="utf-8", errors="replace").splitlines()
-
-
-def spec_files(path: str) -> list[Path]:
-    """A file itself; of a folder or glob, everything that looks like a spec."""
-    place = Path(path)
-    if place.is_dir():
-        return sorted(_specs_in(place))
-    if any(sign in path for sign in "*?[") and not place.exists():
-        parts = place.parts
-        first = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*?["))
-        found = Path(*parts[:first]).glob(str(Path(*parts[first:])))
-        return sorted(p for p in found if p.is_file() and _is_spec(p))
-    return [place]
-
-
-def _specs_in(folder: Path) -> Iterator[Path]:
-    """The specs in a folder and below; hidden folders and what trainings wrote are passed over."""
-    for path in folder.iterdir():
-        if path.name.startswith(".") or path.is_symlink():
-            continue
-        if path.is_dir():
-            if not (path / "manifest.json").exists():
-                yield from _specs_in(path)
-        elif path.suffix in _ENDINGS and _is_spec(path):
-            yield path
-
-
-def _is_spec(path: Path) -> bool:
-    """Whether a file has a top-level `netspec` key."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if path.suffix == ".json":
-        try:
-            data = json.loads(text) if '"netspec"' in text else None
-        except (ValueError, RecursionError):
-            return True  # it means to be a spec, and validating says what is wrong
-        return isinstance(data, dict) and "netspec" in data
-    return any(line.startswith(("netspec:", "'netspec':", '"netspec":')) for line in text.splitlines())
+        return concise(shown, colour=colour)
+    return full(shown, sources, colour=colour)

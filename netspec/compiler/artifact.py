@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import export
 
 from netspec.compiler.network import Functional
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.files import make_folder, write_whole
 from netspec.graph import Graph, Program
 from netspec.graph.costs import training_memory
 from netspec.graph.dump import dump
@@ -44,18 +44,14 @@ def compile_program(spec: Spec, program: Program, folder: Path, *, emit: Sequenc
         return {name: values[port] for name, port in graph.outputs.items()}
 
     files = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if "stablehlo" in emit:
-            lowered = export.export(jax.jit(forward), platforms=list(platforms))(weights, *_abstract_inputs(graph))
-            files += _write_stablehlo(folder, spec.name, lowered)
-        if "graph" in emit:
-            path = folder / f"{spec.name}.graph.json"
-            path.write_text(json.dumps(dump(program), indent=1) + "\n")
-            files.append(path)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SpecError(Diagnostic("NS533", f"cannot write in `{folder}`: {reason}", exit_code=5)) from None
+    make_folder(folder)
+    if "stablehlo" in emit:
+        lowered = export.export(jax.jit(forward), platforms=list(platforms))(weights, *_abstract_inputs(graph))
+        files += _write_stablehlo(folder, spec.name, lowered)
+    if "graph" in emit:
+        path = folder / f"{spec.name}.graph.json"
+        write_whole(path, json.dumps(dump(program), indent=1) + "\n")
+        files.append(path)
     batch = spec.training.batch_size if spec.training else 1
     return Artifact(
         tuple(files),
@@ -89,8 +85,8 @@ def _abstract_inputs(graph: Graph) -> list[jax.ShapeDtypeStruct]:
 def _write_stablehlo(folder: Path, name: str, lowered: export.Exported) -> list[Path]:
     """The readable module, and the portable bytes that `jax.export.deserialize` runs."""
     text, portable = folder / f"{name}.stablehlo.mlir", folder / f"{name}.stablehlo.bin"
-    text.write_text(lowered.mlir_module())
-    portable.write_bytes(lowered.serialize())
+    write_whole(text, lowered.mlir_module())
+    write_whole(portable, bytes(lowered.serialize()))
     return [text, portable]
 
 

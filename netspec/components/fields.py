@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 from unicodedata import combining, normalize
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from netspec.components.base import describe
+from netspec.components.base import describe, quoted
 from netspec.diagnostics import closest
 from netspec.tensor import Dim, Formula, named
 
-NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,99}\Z")
 _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMG])\Z")
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 _LARGEST = 2**62
+LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
 def name_help(value: object, *, dash: bool = False) -> str:
     """How something that is not a name is written as one."""
     signs = "digits, `-` and `_`" if dash else "digits and `_`"
+    if len(str(value)) > 100:
+        return f"a name is lower case letters, {signs}, at most 100 in all"
     letters = "".join(c for c in normalize("NFKD", str(value)) if not combining(c))
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", letters).lower()
     plain = re.sub(r"[^a-z0-9]+", "-" if dash else "_", words).strip("-_")
@@ -143,13 +147,21 @@ def _float(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         comma = isinstance(value, str) and re.match(r"[0-9]+,[0-9]+\Z", value)
         raise _wrong("a number", value, f"write {str(value).replace(',', '.')}" if comma else number_help(value))
+    return finite(value, LARGEST_FLOAT32)
+
+
+def finite(value: float, most: float = sys.float_info.max) -> float:
+    """A number as a float, which it is when it is neither infinite nor NaN, nor too large for what it goes into."""
+    if value != value:
+        raise _out_of_range("expected a number, found NaN")
+    if abs(value) > most:
+        found = value if isinstance(value, float) else f"one of {len(str(abs(value)))} digits"
+        raise _out_of_range(f"expected a finite number, at most {most:.2g}, found {found}")
     return float(value)
 
 
 def _range(least: float | None, most: float | None, *, above: bool = False, below: bool = False) -> Any:
     def check(value: float) -> float:
-        if value != value:
-            raise _out_of_range("expected a number, found NaN")
         too_low = least is not None and (value <= least if above else value < least)
         too_high = most is not None and (value >= most if below else value > most)
         if too_low or too_high:
@@ -199,9 +211,43 @@ CausalPadding: TypeAlias = Annotated[
     WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same", "causal"]}),
 ]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_tuple), WithJsonSchema({"x-netspec": "texts"})]
+
+
+class IsPath:
+    """Says of a field that it holds paths, which lead nowhere but below the roots."""
+
+
+def _path(value: str) -> str:
+    """A relative path in the form that all systems share. Where it leads is judged when the roots are known."""
+    wrong = next((what for what, is_wrong in _WRONG_PATHS if is_wrong(value)), "")
+    if wrong:
+        help = "write it relative to the spec, with `/` between folders, or name a folder with `--data-root`"
+        raise PydanticCustomError("ns006", "{path} {wrong}", {"path": quoted(value), "wrong": wrong, "help": help})
+    return value
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("~", "/", "\\")) or re.match(r"[A-Za-z]:|\w+://", path) is not None
+
+
+def _is_too_long(path: str) -> bool:
+    raw = path.encode("utf-8", "surrogatepass")
+    return len(raw) > 4096 or max(len(part) for part in raw.split(b"/")) > 255
+
+
+_WRONG_PATHS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("is an empty path", lambda path: not path.strip()),
+    ("is not a relative path", _is_absolute),
+    ("has a `\\` or a control character, which no path should have", lambda path: "\\" in path or not path.isprintable()),
+    ("is longer than any file system holds", _is_too_long),
+)
+DataPath = Annotated[str, AfterValidator(_path), IsPath()]
+"""The path of a file or folder of the data, relative to the spec."""
+DataPaths = Annotated[tuple[DataPath, ...], BeforeValidator(_tuple), IsPath(), WithJsonSchema({"x-netspec": "texts"})]
 PoolMode = Literal["max", "avg"]
 
 __all__ = [
-    "NAME", "Amounts", "Bool", "CausalPadding", "Count", "CountOrZero", "Field", "Float", "Fraction", "Int", "NotNegative",
-    "Padding", "Positive", "Rate", "Size", "Texts", "Window", "as_tuple", "name_help", "number_help", "parse_count",
+    "Amounts", "Bool", "CausalPadding", "Count", "CountOrZero", "DataPath", "DataPaths", "Field", "Float", "Fraction",
+    "Int", "IsPath", "LARGEST_FLOAT32", "NAME", "NotNegative", "Padding", "Positive", "Rate", "Size", "Texts", "Window",
+    "as_tuple", "finite", "name_help", "number_help", "parse_count",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """The engine that reads, splits, fits and makes batches."""
 
-from netspec.data.paths import Roots
 from netspec.data.prepare import Dataset, Part, prepare
+from netspec.spec.paths import Roots
 
 __all__ = ["Dataset", "Part", "Roots", "prepare"]

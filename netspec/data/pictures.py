@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from netspec.files import written_whole
+
 Array = np.ndarray[Any, Any]
 _LEAST_TILE = 48
 _GAP = 2
@@ -56,9 +58,8 @@ def plane(made: Array, real: Array) -> Array:
 
 
 def write(path: Path, sheet: Array) -> None:
-    """Write a picture as a PNG file, whole or not at all."""
+    """Write a picture as a PNG file, whole or not at all. Raises SpecError NS533."""
     from PIL import Image
 
-    beside = path.with_name(f".{path.name}")
-    Image.fromarray(sheet).save(beside, format="png")
-    beside.replace(path)
+    with written_whole(path) as stream:
+        Image.fromarray(sheet).save(stream, format="png")

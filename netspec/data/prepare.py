@@ -16,7 +16,6 @@ from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.columns import check_keys, input_columns, target_columns
 from netspec.data.fitting import Fitter, place_of_inputs
 from netspec.data.parts import data_hash, divide, first_row, of_kind, with_class_names
-from netspec.data.paths import Roots
 from netspec.data.place import Place
 from netspec.data.ranges import check_range
 from netspec.data.scores import Rows as Behind
@@ -29,6 +28,7 @@ from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.ir import Graph, Program
 from netspec.graph.lengths import broken_by_data, wrong_lengths
 from netspec.spec.load import Spec
+from netspec.spec.paths import Roots
 from netspec.tensor import TensorType
 
 

@@ -52,10 +52,10 @@ _LARGE_INPUTS = (
 )
 
 _ALL = (
-    Code("NS001", "the file cannot be read", "The path does not exist, is a folder, or may not be read."),
-    Code("NS002", "the file or a text in it is too large", "A spec is at most 1 MiB, and a single text in it at most 64 KiB. Data belong into files of their own."),
+    Code("NS001", "the file cannot be read", "The path does not exist, is a folder, a pipe or a device, or may not be read."),
+    Code("NS002", "the file or a text in it is too large", "A spec is at most 1 MiB, and a single text in it at most 64 KiB, also when its variables are replaced. Data belong into files of their own."),
     Code("NS003", "nested too deeply", "Mappings and lists may stand inside each other 64 levels deep."),
-    Code("NS004", "too many values", "A spec holds at most 100,000 values, those of anchors counted where they are used."),
+    Code("NS004", "too many values", "A spec holds at most 100,000 values, those of anchors and variables counted where they are used, and a network at most 10,000 layers, rounds and calls when everything is expanded."),
     Code("NS005", "not UTF-8", "Spec files are UTF-8 text."),
     Code(
         "NS006",
@@ -68,7 +68,8 @@ _ALL = (
         "the network would not fit into memory",
         "The memory of a training step is estimated from shapes before anything is allocated, and what is far beyond the machine is refused.",
     ),
-    Code("NS008", "nothing to validate", "No file that was named has a top-level `netspec` key."),
+    Code("NS008", "nothing to validate", "No file that was named has a top-level `netspec` key. A link to something that is no spec is not opened further."),
+    Code("NS009", "more problems than are shown", "Fifty problems of a file are written out, errors before warnings; the others are counted. A file with two hundred errors is not read on."),
     Code("NS101", "the text is not YAML or JSON", "The file breaks off or a bracket, quote or indent is wrong.", "netspec: 1\nname: [example\n", _MLP),
     Code("NS102", "a key stands twice", "Of two equal keys only one could count, so neither does.", _MLP + "name: again\n", _MLP),
     Code(
@@ -286,6 +287,13 @@ _ALL = (
         "value is scaled wrongly (Li et al. 2019). This is a warning.",
         _layers("    - conv2d: {filters: 8, kernel_size: 3}\n    - dropout: 0.3\n    - batch_norm\n"),
         _layers("    - conv2d: {filters: 8, kernel_size: 3}\n    - batch_norm\n    - dropout: 0.3\n"),
+    ),
+    Code(
+        "NS316",
+        "nothing uses this variable",
+        "A variable, of the file, of a block or of a round, that stands nowhere as `$name` changes nothing, whatever its value. Often its name stands without the dollar where it is meant.",
+        "netspec: 1\nname: example\ninput: [4]\nvars: {width: 32}\nmodel:\n  mlp: {hidden: [16], output: 3}\n",
+        "netspec: 1\nname: example\ninput: [4]\nvars: {width: 32}\nmodel:\n  mlp: {hidden: [$width], output: 3}\n",
     ),
     Code(
         "NS401",

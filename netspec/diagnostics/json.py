@@ -10,15 +10,16 @@ from netspec.diagnostics.model import Diagnostic, Severity, Span
 VERSION = 1
 
 
-def as_object(diagnostics: Sequence[Diagnostic], files: int) -> dict[str, Any]:
-    """`{version, diagnostics, summary}`."""
+def as_object(diagnostics: Sequence[Diagnostic], files: int, found: Sequence[Diagnostic] | None = None) -> dict[str, Any]:
+    """`{version, diagnostics, summary}`; the summary counts all that was `found`, also what is not listed."""
+    found = diagnostics if found is None else found
     return {
         "version": VERSION,
         "diagnostics": [_one(d) for d in diagnostics],
         "summary": {
             "files": files,
-            "errors": sum(d.severity is Severity.error for d in diagnostics),
-            "warnings": sum(d.severity is Severity.warning for d in diagnostics),
+            "errors": sum(d.severity is Severity.error for d in found),
+            "warnings": sum(d.severity is Severity.warning for d in found),
         },
     }
 

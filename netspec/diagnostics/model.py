@@ -11,6 +11,10 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a document: mapping keys and list positions from the top."""
 
 
+LONGEST = 600
+"""Characters of a message, and of each of its lines of help."""
+
+
 class Severity(str, Enum):
     """How bad it is: errors stop the work, warnings are likely mistakes, notes only inform."""
 
@@ -58,11 +62,25 @@ class Diagnostic:
     fix: Fix | None = None
     exit_code: int = field(default=1, compare=False)
 
+    def __post_init__(self) -> None:
+        """Whatever a stranger wrote, a message stays one that a person can read."""
+        for name in ("message", "caption", "path"):
+            object.__setattr__(self, name, shortened(getattr(self, name)))
+        object.__setattr__(self, "help", tuple(shortened(line) for line in self.help))
+
     @property
     def sort_key(self) -> tuple[str, int, int, str]:
         """By file, then position, then code."""
         line, column = (self.span.line, self.span.column) if self.span else (0, 0)
         return self.file, line, column, self.code
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """A text of at most `most` characters: what is left out of its middle is counted."""
+    if len(text) <= most:
+        return text
+    half = most // 2 - 20
+    return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"
 
 
 class SpecError(Exception):

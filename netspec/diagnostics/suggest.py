@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
+from heapq import nlargest
+from itertools import islice, pairwise
 
 FOREIGN_WORDS: dict[str, str] = {
     "out_channels": "filters",
@@ -254,7 +258,7 @@ LEFT_OUT: dict[str, str] = {
 
 def suggest(word: object, valid: Iterable[str], *, list_up_to: int = 12) -> str:
     """A help line for `word` where one of `valid` was due: the likely one, or all if few; else ''."""
-    names = sorted(set(valid))
+    names = sorted(set(islice(valid, _MOST)))
     likely = closest(str(word), names)
     if likely:
         return f"did you mean `{likely}`?"
@@ -266,9 +270,11 @@ def suggest(word: object, valid: Iterable[str], *, list_up_to: int = 12) -> str:
 
 
 def closest(word: str, names: Iterable[str]) -> str:
-    """The name that `word` was most likely meant to be; '' where none is close."""
-    names = sorted(set(names))
+    """The name that `word` was most likely meant to be; '' where none is close, or where there is too much to compare."""
+    names = sorted(set(islice(names, _MOST)))
     word = _bare(word)
+    if len(word) > _LONGEST:
+        return ""
     lower = word.lower()
     meanings = (FOREIGN_WORDS.get(word, ""), FOREIGN_WORDS.get(lower, ""), *_FURTHER.get(lower, ()))
     foreign = next((meaning for meaning in meanings if meaning in names), "")
@@ -276,11 +282,20 @@ def closest(word: str, names: Iterable[str]) -> str:
         return foreign
     plain = word.lower().replace("-", "_")
     # Shorter names win ties: `kernal` is nearer to `kernel_size` than to `kernel_regularizer`.
+    if len(names) > _FEW:
+        own = _pairs(plain)
+        names = nlargest(_FEW // 10, names, key=lambda name: len(own & _pairs(name)))
     ranked = sorted((-_closeness(plain, name), len(name), name) for name in names)
     return ranked[0][2] if ranked and -ranked[0][0] >= _CLOSE else ""
 
 
 _CLOSE = 0.72
+_LONGEST = 100
+"""Letters of a word that is compared with others."""
+_MOST = 2000
+"""Names that a word is compared with."""
+_FEW = 200
+"""Among more names than this only the likeliest are compared closely: those that have most pairs of letters in common."""
 
 
 def _bare(word: str) -> str:
@@ -290,12 +305,30 @@ def _bare(word: str) -> str:
 
 def _closeness(word: str, name: str) -> float:
     """How alike two words are, from 0 to 1; a word may also be meant for one part of a longer name."""
-    from difflib import SequenceMatcher
-
     squeezed = word.replace("_", "")
     if squeezed == name.replace("_", ""):
         return 1.0
-    whole = SequenceMatcher(None, word, name).ratio()
+    whole = _alike(word, name)
     if len(squeezed) < 4 or "_" in word:
         return whole
-    return max(whole, *(0.98 * SequenceMatcher(None, word, part).ratio() for part in name.split("_")))
+    return max(whole, *(0.98 * _alike(word, part) for part in name.split("_")))
+
+
+def _alike(word: str, name: str) -> float:
+    """difflib's ratio of two words, and 0 where their lengths or their letters say that it is too small to count."""
+    from difflib import SequenceMatcher
+
+    both = len(word) + len(name)
+    if 2 * min(len(word), len(name)) < _CLOSE * both or 2 * (_letters(word) & _letters(name)).total() < _CLOSE * both:
+        return 0.0
+    return SequenceMatcher(None, word, name).ratio()
+
+
+@lru_cache(4096)
+def _pairs(word: str) -> frozenset[str]:
+    return frozenset(a + b for a, b in pairwise(word))
+
+
+@lru_cache(4096)
+def _letters(word: str) -> Counter[str]:
+    return Counter(word)

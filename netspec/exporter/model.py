@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,6 +17,7 @@ import onnx_ir as ir
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.exporter.lower import Lowered
+from netspec.files import make_folder, write_whole
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
 
@@ -89,13 +89,6 @@ def serialized(model: ir.Model) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file beside and rename it. Raises SpecError NS533."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        message = f"cannot write `{path}`: {(error.strerror or str(error)).lower()}"
-        raise SpecError(Diagnostic("NS533", message, exit_code=5)) from None
+    """Write a file whole or not at all, and the folder for it. Raises SpecError NS533."""
+    make_folder(path.parent)
+    write_whole(path, content)

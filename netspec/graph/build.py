@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from netspec.components.layers import LAYERS, Merge
 from netspec.diagnostics import Diagnostic, Label, Problem, Severity, suggest
@@ -15,7 +16,7 @@ from netspec.graph.scope import Place, Placed, Scope
 from netspec.graph.way import way_to
 from netspec.spec.items import BlockItem, Item, LayerItem, Net, ParallelItem, RepeatItem, ResidualItem, ShareItem
 from netspec.spec.load import Spec
-from netspec.spec.reader import Reader, TooLarge
+from netspec.spec.reader import Budget, Reader, TooLarge, TooMany, too_many_layers
 
 _SHARED = "name the layer, block, residual or parallel whose weights are meant"
 
@@ -24,14 +25,16 @@ def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     """The program of a spec and what is wrong with it; no program where something is."""
     reader = Reader(spec.document)
     graphs: dict[str, Graph] = {}
-    for name, net in spec.networks.items():
-        try:
-            graph = _Builder(spec, net, reader).graph(name)
-        except TooLarge as stop:
-            reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
-            graph = None
-        if graph is not None:
-            graphs[name] = graph
+    budget = Budget()
+    with suppress(TooMany):
+        for name, net in spec.networks.items():
+            try:
+                graph = _Builder(spec, net, reader, budget).graph(name)
+            except TooLarge as stop:
+                reader.report(stop.code, str(stop), stop.at, key=True, help=stop.help)
+                break
+            if graph is not None:
+                graphs[name] = graph
     found = tuple(reader.diagnostics)
     if len(graphs) < len(spec.networks) or any(d.severity is Severity.error for d in found):
         return None, found
@@ -41,8 +44,8 @@ def build(spec: Spec) -> tuple[Program | None, tuple[Diagnostic, ...]]:
 class _Builder:
     """Builds the graph of one network."""
 
-    def __init__(self, spec: Spec, net: Net, reader: Reader) -> None:
-        self.spec, self.net, self.reader = spec, net, reader
+    def __init__(self, spec: Spec, net: Net, reader: Reader, budget: Budget) -> None:
+        self.spec, self.net, self.reader, self.budget = spec, net, reader, budget
         self.nodes = Nodes(spec, reader, net.inputs)
         self.resolve = Resolver(spec, reader, self.nodes.by_name)
         self.scopes: dict[str, str] = {}
@@ -75,7 +78,8 @@ class _Builder:
         return UNKNOWN if above is None else above
 
     def _item(self, item: Item, scope: Scope, above: Port | None) -> Port:
-        """One item in its place; its port and what is inside are known by its name from here on."""
+        """One item in its place; its port and what is inside are known by its name from here on. Raises TooLarge."""
+        self.budget.spend(item.path)
         place = scope.place(self._claim(item, scope))
         sources = self.resolve.sources(item, scope, above)
         port, inner = self._put(item, place, scope, sources) if sources else (UNKNOWN, None)
@@ -208,9 +212,10 @@ class _Builder:
             inner = outer.inner(outer.place(outer.automatic("round")), _names(body))
             self.scopes[inner.at.name] = "round"
             try:
+                self.budget.spend(item.path)
                 above = self.place(body, inner, above)
-            except TooLarge as stop:
-                raise TooLarge(item.path, str(stop)) from None  # the outermost repeat is what has too many rounds
+            except TooLarge:
+                raise too_many_layers(item.path) from None  # the outermost repeat is what has too many rounds
         return above
 
     def _block(self, item: BlockItem, place: Place, scope: Scope, sources: tuple[Port, ...]) -> tuple[Port, Scope]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from netspec.components.layers.activation import Activation
@@ -21,8 +22,9 @@ from netspec.graph.objective import losses_by_output
 from netspec.graph.sequences import check_sequences
 from netspec.graph.way import way_to
 from netspec.spec.load import Spec
-from netspec.spec.reader import Reader
+from netspec.spec.reader import Reader, TooMany
 from netspec.spec.sections import Bound
+from netspec.spec.unused import unused_variables
 from netspec.tensor import Dim, Formula, TensorType, names_in, total
 
 SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
@@ -32,14 +34,16 @@ SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
 def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
     """Every static check of a spec whose graph stands."""
     checker = _Checker(spec, program)
-    checker.objectives()
-    checker.data(program.fed)
-    checker.promises()
-    checker.initial_weights()
-    check_sequences(checker.reader, spec, program.fed)
-    check_composite(checker.reader, spec, program)
-    for graph in program.graphs.values():
-        lint(checker.reader, spec, graph)
+    with suppress(TooMany):
+        checker.objectives()
+        checker.data(program.fed)
+        checker.promises()
+        checker.initial_weights()
+        checker.variables()
+        check_sequences(checker.reader, spec, program.fed)
+        check_composite(checker.reader, spec, program)
+        for graph in program.graphs.values():
+            lint(checker.reader, spec, graph)
     return tuple(checker.reader.diagnostics)
 
 
@@ -206,6 +210,13 @@ class _Checker:
             elif not any(weight.startswith((f"{name}/", f"{name}.")) for weight in weights):
                 self.reader.report("NS303", f"`{name}` has no weights", at, key=True, help=suggest("", named))
 
+    def variables(self) -> None:
+        """Variables that nothing uses."""
+        data = self.spec.document.data
+        for at in unused_variables(data) if isinstance(data, dict) else ():
+            message, help = f"nothing uses the variable `{at[-1]}`", f"remove it, or write `${at[-1]}` where it is meant"
+            self.reader.report("NS316", message, at, key=True, severity=Severity.warning, help=help)
+
     def promises(self) -> None:
         """`expect`, as far as shapes alone can tell."""
         expect = self.spec.expect
@@ -218,6 +229,9 @@ class _Checker:
         self._bound("parameters", expect.parameters, trainable, "NS702", "the network has {:,} parameters", _trainable)
         self._bound("flops", expect.flops, self.graph.flops, "NS703", "the network takes {:,} flops", lambda node: node.flops)
         self._bound("memory", expect.memory, memory, "NS704", "a training step takes {:,} bytes", None)
+        if self.spec.training is None and expect.metrics:
+            help = "add `train: {loss: ..., optimizer: ...}`, or remove the promise"
+            self.reader.report("NS508", "no figure is computed: the spec has no `train`", ("expect", "metrics"), help=help)
         if self.spec.train is not None and self.figured:
             known = [f"{part}_loss" for part in ("train", "validation", "test")]
             known += [name for part in ("validation", "test") for name in self._metric_names(part)]

@@ -122,6 +122,8 @@ class Graph:
 
     def bind(self, lengths: Mapping[str, Dim]) -> Graph:
         """The same graph with named dims replaced by their lengths. Raises Problem where a shape breaks."""
+        if not lengths:
+            return self
         inputs = {name: t.bound(lengths) for name, t in self.inputs.items()}
         types = {Port(name): t for name, t in inputs.items()}
         nodes = []

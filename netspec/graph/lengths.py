@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from netspec.diagnostics import Diagnostic, Label, Problem, placed
+from netspec.diagnostics import Diagnostic, Label, Problem, placed, suggest
 from netspec.graph.ir import Graph, Node, Program
 from netspec.spec.load import Spec
 from netspec.spec.reader import dotted
+
+
+def unknown_lengths(program: Program, lengths: Mapping[str, int]) -> list[Diagnostic]:
+    """NS410 for each length of a name that the network does not have."""
+    names = frozenset().union(*(graph.names for graph in program.graphs.values()))
+    return [
+        Diagnostic(
+            "NS410", f"no size is named `{name}`", help=(suggest(name, names) or "every size has its length",), exit_code=2
+        )
+        for name in lengths
+        if name not in names
+    ]
 
 
 def wrong_lengths(spec: Spec, lengths: Mapping[str, int]) -> list[Diagnostic]:

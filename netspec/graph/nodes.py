@@ -10,10 +10,9 @@ from netspec.graph.ir import Node, Port
 from netspec.graph.scope import Place
 from netspec.graph.way import lost_axes, ways_to
 from netspec.spec.items import Origin
-from netspec.spec.layers import MAX_LAYERS
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooLarge
-from netspec.tensor import TensorType, named
+from netspec.tensor import TensorType, TooComplex, named
 
 UNKNOWN = Port("?")
 """The value of a layer that failed: it absorbs what follows, so one mistake is one diagnostic."""
@@ -40,8 +39,6 @@ class Nodes:
         return self._add(place.inside(activation.type), activation, (port,), at, place.name)
 
     def _add(self, place: Place, op: Layer, inputs: tuple[Port, ...], at: Path, item: str) -> Port:
-        if len(self.order) >= MAX_LAYERS:
-            raise TooLarge(at, f"more than {MAX_LAYERS:,} layers when everything is expanded")
         types = tuple(self.types[port] for port in inputs)
         most = op.most_inputs
         op = op.bound(self.promised) if self.promised else op
@@ -51,10 +48,14 @@ class Nodes:
             if len(inputs) < op.least_inputs or (most is not None and len(inputs) > most):
                 raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}")
             outputs = op.infer(types)
+            origin = Origin(at, self.reader.calls)
+            node = Node(place.name, op, inputs, types, outputs, item, origin, place.weights, place.remat)
+            _multiplied_out(node)
         except Problem as problem:
             self._shape_problem(problem, at, inputs, op.short)
             return UNKNOWN
-        node = Node(place.name, op, inputs, types, outputs, item, Origin(at, self.reader.calls), place.weights, place.remat)
+        except TooComplex as stop:
+            raise TooLarge(at, str(stop), help="give the free axes lengths, or fewer names") from None
         if not self._fits_weights(node, place.share or at):
             return UNKNOWN
         self.order.append(node)
@@ -115,3 +116,8 @@ class Nodes:
         if lost.op.keeps_axes:
             return f"add `{lost.op.keeps_axes}` to `{lost.op.type}` on line {span.line}: it leaves {lost.output}"
         return f"`{lost.op.type}` on line {span.line} leaves {lost.output}: move it below the layers that need more axes"
+
+
+def _multiplied_out(node: Node) -> None:
+    """Everything that is counted of a node later, once. Raises TooComplex."""
+    _ = [output.elements for output in node.outputs], [weight.elements for weight in node.weights.values()], node.flops

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, Problem, Severity, SpecError, in_order, placed
 from netspec.diagnostics.ignore import without_ignored
 from netspec.graph import Program, build
 from netspec.graph.checks import check
-from netspec.graph.lengths import at_the_limits, wrong_lengths
-from netspec.source import Document, Plain
+from netspec.graph.lengths import at_the_limits, unknown_lengths, wrong_lengths
+from netspec.source import Document, Plain, split_lines
 from netspec.spec import Spec, read_spec
+from netspec.spec.paths import Roots, leading_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +31,26 @@ class Checked:
 
 
 def checked(
-    document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None
+    document: Document,
+    settings: Mapping[str, Plain] | None = None,
+    lengths: Mapping[str, int] | None = None,
+    root: Path | None = None,
 ) -> Checked:
-    """Read, build and check a document. Never raises for what the document says."""
+    """Read, build and check a document; its paths stay below `root`. Never raises for what the document says."""
     spec, found = read_spec(document, settings or {})
     if spec is None:
         return Checked(None, None, found)
+    found = (*found, *leading_out(document, {"data": spec.data, "train": spec.training}, Roots.of(document.file, root)))
     program, shaped = build(spec)
     found = (*found, *shaped)
     if program is not None and not any(d.severity is Severity.error for d in found):
         try:
-            found = (*found, *wrong_lengths(spec, lengths or {}), *at_the_limits(spec, program))
+            found = (
+                *found,
+                *unknown_lengths(program, lengths or {}),
+                *wrong_lengths(spec, lengths or {}),
+                *at_the_limits(spec, program),
+            )
             program = program.bind(lengths or {})
             found = (*found, *check(spec, program))
         except Problem as problem:
@@ -49,14 +60,17 @@ def checked(
 
 def kept(document: Document, found: Iterable[Diagnostic]) -> list[Diagnostic]:
     """The diagnostics that the document does not ask to leave out."""
-    return list(found) if document.is_json else without_ignored(found, document.text.splitlines())
+    return list(found) if document.is_json else without_ignored(found, split_lines(document.text))
 
 
 def required(
-    document: Document, settings: Mapping[str, Plain] | None = None, lengths: Mapping[str, int] | None = None
+    document: Document,
+    settings: Mapping[str, Plain] | None = None,
+    lengths: Mapping[str, int] | None = None,
+    root: Path | None = None,
 ) -> tuple[Spec, Program]:
     """A spec and its program. Raises SpecError with every problem."""
-    result = checked(document, settings, lengths)
+    result = checked(document, settings, lengths, root)
     if result.spec is None or result.program is None or not result.is_valid:
         raise SpecError(result.diagnostics)
     return result.spec, result.program

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from netspec.components.sources.base import Column
-from netspec.data.paths import Roots
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.inference.predictor import Predictor, with_source
 from netspec.inference.rows import Rows, columns_of, row_shape
+from netspec.spec.paths import Roots
 
 ENDINGS = ".csv with a header, .jsonl, .json, .npz, .txt (a text a line), .ts, .wav, or an image"
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")

@@ -56,7 +56,12 @@ class Document:
 
     @cached_property
     def _lines(self) -> list[str]:
-        return re.split(r"\r\n|\n|\r", self.text)
+        return split_lines(self.text)
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text as libyaml counts them, whose positions diagnostics have."""
+    return re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
 
 
 @dataclass(eq=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.source.document import (
@@ -52,7 +53,8 @@ def _object(pairs: list[tuple[str, Plain]], file: str, found: list[Diagnostic]) 
     """A mapping; keys that stand twice are noted."""
     data = dict(pairs)
     if len(data) < len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         message = f"`{twice}` stands twice in one mapping"
         found.append(Diagnostic("NS102", message, file=file, span=Span(1, 1, 1, 1), help=("keep one of the two",)))
     return data

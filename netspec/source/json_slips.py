@@ -7,7 +7,7 @@ import re
 from netspec.diagnostics import Span
 from netspec.source.slips import CLOSING, Slip, last_open
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?Infinity|NaN|[0-9]{1000,}', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]|-?Infinity|NaN|[0-9]{1000,}', re.DOTALL)
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 _IN_A_TEXT = ("Unterminated string", "Invalid control character", "Invalid \\")
 

@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, Span, SpecError
-from netspec.source.document import MAX_BYTES, Document, refused
+from netspec.files import read_bounded, reason
+from netspec.source.document import MAX_BYTES, Document, refused, split_lines
 from netspec.source.json import read_json
 from netspec.source.yaml import read_yaml
 
+_KEY = re.compile(rb"""^(?:\xef\xbb\xbf)?["']?netspec["']?[ \t]*:""", re.MULTILINE)
+
 
 def read_file(path: Path) -> Document:
-    """Read a spec file. Raises SpecError (NS001, NS002, NS005 and the syntax codes)."""
+    """Read a spec file. Raises SpecError (NS001, NS002, NS005, NS008 and the syntax codes).
+
+    A link to something that is no spec is told as such: none of its lines is shown to anybody.
+    """
     file = str(path)
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+        raw = read_bounded(path, MAX_BYTES)
     except OSError as error:
-        reason = error.strerror or "cannot be opened"
-        raise SpecError(Diagnostic("NS001", f"cannot read `{file}`: {reason.lower()}", file=file, exit_code=2)) from None
+        raise SpecError(Diagnostic("NS001", f"cannot read `{file}`: {reason(error)}", file=file, exit_code=2)) from None
+    if is_linked(path) and not means_to_be_a_spec(raw):
+        message, help = f"`{file}` leads by a link to something that is no spec", "name the file itself"
+        raise SpecError(Diagnostic("NS008", message, file=file, help=(help,), exit_code=2))
     return read_bytes(raw, file)
+
+
+def shown_lines(file: str) -> list[str]:
+    """The lines of a spec file that diagnostics may show; none of what is no spec, or cannot be read."""
+    try:
+        raw = read_bounded(file, MAX_BYTES)
+    except OSError:
+        return []
+    if len(raw) > MAX_BYTES or (is_linked(Path(file)) and not means_to_be_a_spec(raw)):
+        return []
+    return split_lines(raw.decode("utf-8", "replace"))
+
+
+def is_linked(path: Path) -> bool:
+    """Whether a path leads through a symbolic link."""
+    return os.path.realpath(path) != os.path.abspath(path)
+
+
+def means_to_be_a_spec(raw: bytes) -> bool:
+    """Whether a text has a line that starts with the key `netspec`, or is JSON that holds it."""
+    return _KEY.search(raw) is not None or (raw.lstrip()[:1] == b"{" and b'"netspec"' in raw)
 
 
 def read_bytes(raw: bytes, file: str) -> Document:

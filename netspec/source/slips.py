@@ -10,13 +10,17 @@ from typing import NamedTuple
 import yaml
 
 from netspec.diagnostics import Span
+from netspec.source.document import split_lines
 
 CLOSING = {"[": "]", "{": "}"}
 _TOKEN = re.compile(
-    r"""(?<![\w'])'(?:[^']|'')*' | (?<!\w)"(?:[^"\\]|\\.)*" | (?:^|(?<=\s))\#[^\n]* | [\[\]{}]""",
+    r"""(?<![\w'])'(?:[^']|'')*+(?:'|\Z) | (?<!\w)"(?:[^"\\]|\\.)*+(?:"|\\?\Z) | (?:^|(?<=\s))\#[^\n]* | [\[\]{}]""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
+"""What may hide brackets, and brackets. A quote that is not closed hides all that follows: each sign is read once."""
 _KEY = re.compile(r"""[^\s"'\[{#][^:]*:(\s|$)""")
+_FAR = 200
+"""Signs of a line that a guess looks at: whoever wrote a longer one by hand is not helped by a guess."""
 
 
 class Slip(NamedTuple):
@@ -88,7 +92,7 @@ def yaml_slip(error: yaml.YAMLError, text: str) -> Slip:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     begin = (start.line + 1, start.column + 1) if start else (1, 1)
     problem = str(getattr(error, "problem", None) or error)
-    trouble = Trouble(problem, text.splitlines(), line, column, begin)
+    trouble = Trouble(problem, split_lines(text), line, column, begin)
     found = (slip for words, rule in _RULES if words in problem and (slip := rule(trouble)) is not None)
     return next(found, Slip("NS101", f"this is not YAML: {problem}", trouble.span()))
 
@@ -193,9 +197,9 @@ def _bracket(trouble: Trouble) -> Slip:
         return Slip(
             "NS101", f"`{opening}` is not closed", trouble.start(), (f"write `{closing}` where it ends",), "opened here"
         )
-    words = re.search(r"([^\s,\[{:]+)\s+([\w$]+)$", trouble.before)
+    words = re.search(r"([^\s,\[{:]+)\s+([\w$]+)$", trouble.before[-_FAR:])
     if trouble.behind.startswith(":") and words:
-        column = words.start(2) + 1
+        column = max(0, len(trouble.before) - _FAR) + words.start(2) + 1
         span = Span(trouble.line, column, trouble.line, column + len(words[2]))
         return Slip("NS101", f"a `,` is missing before `{words[2]}`", span, (f"write `{words[1]}, {words[2]}`",))
     return Slip("NS101", "a `,` is missing before this", trouble.span(), ("write a `,` between each two values",))
@@ -280,6 +284,7 @@ def _open_columns(lines: list[str], *, dash: bool) -> list[int]:
 def _starts(text: str) -> list[tuple[int, bool]]:
     """The columns in which a line starts something, and whether that is a list: `- - a: 1` starts three."""
     starts = []
+    text = text[:_FAR]
     column = len(text) - len(text.lstrip(" ")) + 1
     while text[column - 1 :].startswith("- "):
         starts.append((column, True))

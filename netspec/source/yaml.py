@@ -64,6 +64,7 @@ class Event(Protocol):
     flow_style: bool
 
 
+_MOST_ERRORS = 200
 _TOO_DEEP = "exceeded maximum nesting depth"
 
 
@@ -200,6 +201,8 @@ class Builder:
 
     def _report(self, code: str, message: str, event: Event, *help: str) -> None:
         self.found.append(Diagnostic(code, message, file=self.file, span=_span(event), help=help))
+        if len(self.found) >= _MOST_ERRORS:
+            raise SpecError(self.found)
 
     def _syntax_error(self, error: yaml.YAMLError) -> Diagnostic:
         slip = yaml_slip(error, self.text)

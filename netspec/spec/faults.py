@@ -17,6 +17,8 @@ from netspec.diagnostics.suggest import LEFT_OUT
 from netspec.spec.elsewhere import elsewhere
 
 Model = type[BaseModel]
+_MOST = 500
+"""Faults of one value that are looked at: whoever reports them stops long before."""
 _SCALARS = ("str", "int", "float", "bool")
 _EXPECTED = {
     "bool_type": "`true` or `false`",
@@ -51,7 +53,7 @@ def faults(error: ValidationError, model: Model, value: object, title: str, *, s
 
     `title` is what holds the value; `short` helps where a short field's value is wrong.
     """
-    details = _without_branches(error.errors(include_url=False), value)
+    details = _without_branches(error.errors(include_url=False)[:_MOST], value)
     missing = [d["loc"] for d in details if d["type"] == "missing" and not isinstance(d["loc"][-1], int)]
     meant: dict[tuple[int | str, ...], str] = {}
     for loc in (d["loc"] for d in details if d["type"] == "extra_forbidden"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from netspec.components.base import describe, quoted, written
@@ -14,7 +15,7 @@ from netspec.diagnostics import Path, closest, suggest
 from netspec.source import Plain
 from netspec.spec.blocks import SCOPES, Block
 from netspec.spec.items import Item, LayerItem
-from netspec.spec.reader import Reader, Skip, TooLarge
+from netspec.spec.reader import Budget, Reader, Skip
 from netspec.spec.variables import Variables
 
 SIBLINGS = ("name", "from")
@@ -25,8 +26,6 @@ RESERVED = {
     "condition": "the class that a GAN pair is given",
     "code": "the code layer of an autoencoder",
 }
-MAX_LAYERS = 20_000
-"""Layers of a spec when everything is expanded."""
 _SOURCE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 
 
@@ -47,7 +46,13 @@ class Shared:
     bodies: dict[tuple[str, str], tuple[Item, ...]] = field(default_factory=dict)
     calling: tuple[str, ...] = ()
     refused: set[str] = field(default_factory=set)
-    count: int = 0
+
+    budget: Budget = field(default_factory=Budget)
+
+    @cached_property
+    def known(self) -> Mapping[str, object]:
+        """Everything that an item can be: the language's own before the file's."""
+        return dict.fromkeys((*LAYERS, *SCOPES, "activation", *self.blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +81,7 @@ class LayerReader:
 
     def item(self, value: Plain, at: Path) -> Item | None:
         """One item; None where it cannot even be told what it is, which has been reported. Raises TooLarge."""
-        self.shared.count += 1
-        if self.shared.count > MAX_LAYERS:
-            raise TooLarge(at, f"more than {MAX_LAYERS:,} layers when everything is expanded")
+        self.shared.budget.spend(at)
         if isinstance(value, str):
             return self._read(value, None, Frame(None, None, at, at))
         if not isinstance(value, dict) or not value:
@@ -109,9 +112,9 @@ class LayerReader:
         """An item that holds layers of its own: `scopes.ItemReader` reads those."""
         raise NotImplementedError
 
-    def known(self) -> tuple[str, ...]:
+    def known(self) -> Mapping[str, object]:
         """Everything that an item can be."""
-        return (*LAYERS, *SCOPES, "activation", *self.shared.blocks)
+        return self.shared.known
 
     def _layer_key(self, value: dict[str, Plain], at: Path) -> str | None:
         """The key that names the layer, or None with the usual slips explained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -18,7 +19,7 @@ from netspec.spec.items import Net
 from netspec.spec.layers import Frame, Shared
 from netspec.spec.model import KINDS, ModelReader
 from netspec.spec.overrides import override
-from netspec.spec.reader import Reader, Skip, TooLarge
+from netspec.spec.reader import MOST_ERRORS, Reader, Skip, TooLarge, TooMany
 from netspec.spec.scopes import ItemReader
 from netspec.spec.section import Section
 from netspec.spec.sections import SECTIONS as SECTIONS
@@ -109,7 +110,14 @@ def read_spec(document: Document, overrides: Mapping[str, Plain]) -> tuple[Spec 
         raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help, exit_code=2)) from None
     document = replace(document, data=data, settings=reached)
     reader.document = document
-    spec = _Loader(document, reader, data).spec()
+    spec = None
+    try:
+        spec = _Loader(document, reader, data).spec()
+    except TooLarge as stop:
+        with suppress(TooMany):
+            reader.report(stop.code, str(stop), stop.at, key=True, help=stop.help)
+    except TooMany:
+        pass
     return spec, in_order(reader.diagnostics)
 
 
@@ -143,8 +151,8 @@ class _Loader:
             sections["adversarial"], sections["train"] = sections["train"], None
         blocks = {**self._misspelt_blocks(), **read_blocks(self.data.get("blocks"), self.reader, KEYS)}
         layers = ItemReader(self.reader, variables, variables, Shared(blocks))
-        model = self._model(layers, inputs or {})
         name = self._name()
+        model = self._model(layers, inputs or {})
         if inputs is None or model is None:
             return None
         description = self.data.get("description")
@@ -168,14 +176,10 @@ class _Loader:
     def _model(self, layers: ItemReader, inputs: Mapping[str, TensorType]) -> Model | None:
         if "model" not in self.data:
             return None
-        try:
-            found = ModelReader(layers, inputs).read(self.data["model"])
-            sound = not any(d.path.startswith(("blocks", "model")) for d in self.reader.diagnostics)
-            for block in uncalled(layers.shared.blocks):
-                self._uncalled(block, layers, tell=sound)  # else what was meant to call it may have been told already
-        except TooLarge as stop:
-            self.reader.report("NS004", str(stop), stop.at, key=True, help=stop.help)
-            return None
+        found = ModelReader(layers, inputs).read(self.data["model"])
+        sound = not any(d.path.startswith(("blocks", "model")) for d in self.reader.diagnostics)
+        for block in uncalled(layers.shared.blocks):
+            self._uncalled(block, layers, tell=sound)  # else what was meant to call it may have been told already
         return found
 
     def _uncalled(self, block: Block, layers: ItemReader, *, tell: bool) -> None:
@@ -192,7 +196,7 @@ class _Loader:
             found = describe(self.data["netspec"])
             report("NS201", f"this version reads `netspec: {VERSION}`, found {found}", ("netspec",), help="write `netspec: 1`")
         unknown = [key for key in self.data if key not in KEYS and key != "$schema"]
-        meant = {"model" if key in KINDS else closest(key, KEYS) for key in unknown}
+        meant = {"model" if key in KINDS else closest(key, KEYS) for key in unknown[:MOST_ERRORS]}
         self.reader.blind = "vars" in meant
         for key in unknown:
             help = suggest(key, KEYS, list_up_to=0) or elsewhere(key, None) or suggest(key, KEYS, list_up_to=len(KEYS))
@@ -232,6 +236,7 @@ class _Loader:
             self.reader.report("NS204", f"`vars` takes names with values, found {describe(given)}", ("vars",), help=help)
             self.reader.blind = True
             return variables
+        seen: dict[str, Plain] = dict.fromkeys(given, LATER)
         for name, value in given.items():
             at = ("vars", name)
             if not NAME.match(name):
@@ -240,9 +245,10 @@ class _Loader:
                 message = f"a variable cannot be called `{name}`: a key of the file has that name"
                 self.reader.report("NS308", message, at, key=True, help="choose another name")
             try:
-                variables[name] = self.reader.substituted(value, {**dict.fromkeys(given, LATER), **variables}, at)
+                variables[name] = self.reader.substituted(value, seen, at)
             except Skip:
                 variables[name] = BROKEN
+            seen[name] = variables[name]
         return variables
 
     def _names_apart(self, variables: Variables, inputs: Mapping[str, TensorType] | None) -> None:

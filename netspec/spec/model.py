@@ -112,7 +112,10 @@ class ModelReader:
     def _family(self, kind: str, value: Plain) -> tuple[Item, ...] | None:
         at = (*AT, kind)
         try:
-            family = self.reader.component(FAMILIES[kind], self.reader.substituted(value, self.layers.variables, at), at)
+            fields = self.reader.substituted(value, self.layers.variables, at)
+            lists = [each for each in fields.values() if isinstance(each, list)] if isinstance(fields, dict) else []
+            self.layers.shared.budget.spend(at, sum(len(each) for each in lists))
+            family = self.reader.component(FAMILIES[kind], fields, at)
         except Skip:
             return None
         if family is None or not self.inputs:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from netspec.components.base import Component, choose_component
 from netspec.diagnostics import Diagnostic, Label, Path, Problem, Severity, placed
-from netspec.source import Document, Plain
+from netspec.source import MAX_DEPTH, MAX_NODES, Document, Plain
 from netspec.spec.faults import Fault, custom, faults
 from netspec.spec.variables import Broken, Variables, substitute
 
@@ -31,6 +31,10 @@ class Reader:
         """`vars` could not be read: a variable that is not known is not told again."""
         self.seen: Variables = {}
         """The variables that can be seen where the reader is: one may be meant where its name stands alone."""
+        self.errors = 0
+        self.work = 0
+        self._weights: dict[int, tuple[Plain, int, int]] = {}
+        """By identity; what is weighed is kept, so that no other value can have its identity."""
         self._told: set[tuple[str, Path]] = set()
 
     @contextmanager
@@ -77,6 +81,9 @@ class Reader:
         span = self.document.span(at, key=key)
         diagnostic = placed(problem, file=self.document.file, span=span, path=dotted(at))
         self.diagnostics.append(replace(diagnostic, severity=severity, labels=labels))
+        self.errors += severity is Severity.error
+        if self.errors >= MOST_ERRORS:
+            raise TooMany
 
     def _uses(self) -> Iterator[Label]:
         """Where the block that is being looked into is used."""
@@ -94,7 +101,7 @@ class Reader:
         """`value` with every variable replaced; what fails is reported and left as it stands."""
         if isinstance(value, str):
             try:
-                return substitute(value, variables)
+                return self._counted(substitute(value, variables), value, at)
             except Broken:
                 raise Skip from None
             except Problem as problem:
@@ -109,6 +116,30 @@ class Reader:
         if isinstance(value, dict):
             return {key: self.substituted(item, variables, (*at, key)) for key, item in value.items()}
         return value
+
+    def _counted(self, found: Plain, text: str, at: Path) -> Plain:
+        """What a text has become, now that its work is counted. Raises TooLarge."""
+        if found is text:
+            return found
+        nodes, depth = self._weight(found)
+        self.work += nodes + (2 * len(text) if "$(" in text else len(text) // 8)
+        if depth > MAX_DEPTH:
+            raise TooLarge(at, f"nested deeper than {MAX_DEPTH} levels", code="NS003", help="no part of a spec nests like this")
+        if nodes > MAX_NODES or self.work > _MOST_WORK:
+            message = f"more than {MAX_NODES:,} values when variables are replaced"
+            raise TooLarge(at, message, help="a variable that holds itself twice doubles with every line")
+        return found
+
+    def _weight(self, value: Plain) -> tuple[int, int]:
+        """How many values a value holds, and how deep they nest. What is used several times is walked once."""
+        if not isinstance(value, (list, dict)):
+            return 1, 0
+        known = self._weights.get(id(value))
+        if known is None:
+            inner = [self._weight(item) for item in (value.values() if isinstance(value, dict) else value)]
+            known = value, 1 + sum(nodes for nodes, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+            self._weights[id(value)] = known
+        return known[1:]
 
     def validated(self, model: type[M], value: object, at: Path) -> M | None:
         """An instance of `model`, or None with its problems reported."""
@@ -161,6 +192,18 @@ class Reader:
         self.report(fault.code, fault.message, place, help=help, caption=fault.caption, key=fault.key)
 
 
+MAX_LAYERS = 10_000
+"""Layers, rounds and calls of a spec when everything is expanded."""
+_MOST_WORK = 10 * MAX_NODES
+"""Values that variables may bring in all, wherever they are used."""
+MOST_ERRORS = 200
+"""Errors after which a document is not read on: nobody mends more of them at once."""
+
+
+class TooMany(Exception):
+    """So much is wrong that reading on would help nobody."""
+
+
 class Skip(Exception):
     """A part could not be read; what is wrong has been reported already."""
 
@@ -168,11 +211,28 @@ class Skip(Exception):
 class TooLarge(Exception):
     """Expanding would go on beyond what a network can be: reading stops there."""
 
-    help = "use fewer rounds of `repeat`, or fewer blocks inside each other"
-
-    def __init__(self, at: Path, message: str) -> None:
+    def __init__(self, at: Path, message: str, *, code: str = "NS004", help: str = "") -> None:
         super().__init__(message)
-        self.at = at
+        self.at, self.code = at, code
+        self.help = help or "use fewer rounds of `repeat`, or fewer blocks inside each other"
+
+
+class Budget:
+    """Work that is counted before it is done: layers, rounds and calls, when everything is expanded."""
+
+    def __init__(self) -> None:
+        self.spent = 0
+
+    def spend(self, at: Path, amount: int = 1) -> None:
+        """Count so much work for what stands at a place. Raises TooLarge where it is more than a network can be."""
+        self.spent += amount
+        if self.spent > MAX_LAYERS:
+            raise too_many_layers(at)
+
+
+def too_many_layers(at: Path) -> TooLarge:
+    """The refusal of a network that grows without an end."""
+    return TooLarge(at, f"more than {MAX_LAYERS:,} layers, rounds and calls when everything is expanded")
 
 
 def dotted(path: Path) -> str:

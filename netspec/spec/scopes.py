@@ -14,8 +14,8 @@ from netspec.diagnostics import Path, closest, suggest
 from netspec.source import Plain
 from netspec.spec.blocks import REQUIRED, Block
 from netspec.spec.items import BlockItem, Item, ParallelItem, RepeatItem, ResidualItem, ShareItem
-from netspec.spec.layers import MAX_LAYERS, Frame, LayerReader, unknown
-from netspec.spec.reader import Skip, TooLarge
+from netspec.spec.layers import Frame, LayerReader, unknown
+from netspec.spec.reader import MAX_LAYERS, Skip, TooLarge, too_many_layers
 
 _DEEPEST = 32
 
@@ -110,6 +110,7 @@ def repeat(layers: LayerReader, value: Plain, frame: Frame) -> Item | None:
     values = _over(layers, fields["over"], (*frame.at, "over"))
     if values is None:
         return None
+    layers.shared.budget.spend(frame.at, len(values))
     rounds = tuple(layers.seeing({**layers.variables, **each}).items(fields["layers"], at) for each in values)
     return RepeatItem(frame.at, rounds, False, frame.name, frame.sources)
 
@@ -127,7 +128,7 @@ def _times(layers: LayerReader, value: Plain, at: Path) -> int | None:
     elif times < 1:
         layers.reader.report("NS205", f"expected at least 1, found {times}", at)
     elif times > MAX_LAYERS:
-        raise TooLarge(at, f"more than {MAX_LAYERS:,} layers when everything is expanded")
+        raise too_many_layers(at)
     else:
         return times
     return None

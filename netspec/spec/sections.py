@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from netspec.components.augment import AUGMENTS, Augment
 from netspec.components.base import describe, one_of
-from netspec.components.fields import Bool, Count, Int, Texts
+from netspec.components.fields import Bool, Count, Int, Texts, finite
 from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
 from netspec.spec.section import Section, listed, refused
@@ -167,7 +167,7 @@ _FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 
 def _quantity(value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return finite(value)
     match = _QUANTITY.match(value.replace("KB", "kB")) if isinstance(value, str) else None
     if match is None:
         raise PydanticCustomError(

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from netspec.components.base import describe
+from netspec.components.base import describe, quoted
 from netspec.components.fields import parse_count
 from netspec.diagnostics import Problem, suggest
-from netspec.source import Plain
+from netspec.source import MAX_SCALAR, Plain
 
 Number: TypeAlias = int | float
 Variables: TypeAlias = Mapping[str, Plain]
@@ -53,7 +53,11 @@ def substitute(text: str, variables: Variables) -> Plain:
         pieces.append(text[position:])
     if len(pieces) == 1:
         return pieces[0]
-    return "".join(_as_text(piece, text) for piece in pieces)
+    texts = [_as_text(piece, text) for piece in pieces]
+    if sum(len(each) for each in texts) > MAX_SCALAR:
+        help = "a variable that stands in itself twice doubles with every line"
+        raise Problem("NS002", f"a text longer than {MAX_SCALAR:,} characters when variables are replaced", help=help)
+    return "".join(texts)
 
 
 def _closing(text: str, start: int) -> int:
@@ -62,7 +66,7 @@ def _closing(text: str, start: int) -> int:
         depth += {"(": 1, ")": -1}.get(text[index], 0)
         if depth == 0:
             return index
-    raise Problem("NS109", f"`$(` is not closed in `{text}`", help="close it, or quote the expression")
+    raise Problem("NS109", f"`$(` is not closed in {quoted(text)}", help="close it, or quote the expression")
 
 
 class Broken(Exception):
@@ -109,7 +113,8 @@ def evaluate(expression: str, variables: Variables) -> Number:
 def _tokens(expression: str) -> list[str]:
     tokens: list[str] = []
     position = 0
-    while expression[position:].strip():
+    expression = expression.rstrip()
+    while position < len(expression):
         match = _TOKEN.match(expression, position)
         if match is None:
             raise Problem("NS302", f"did not expect `{expression[position:].strip()[0]}`", help=_ALLOWED)

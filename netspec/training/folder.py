@@ -14,6 +14,7 @@ from typing import IO, Any
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.pictures import write
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.files import write_whole
 from netspec.graph import Program, build
 from netspec.source import Document, read_own
 from netspec.spec import Spec, read_spec
@@ -53,9 +54,7 @@ class RunFolder:
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        beside = self.path / f".{name}.{os.getpid()}"
-        beside.write_text(json.dumps(data, indent=1))
-        beside.replace(self.path / name)
+        write_whole(self.path / name, json.dumps(data, indent=1))
 
     def program(self) -> tuple[Spec, Program, Preprocess]:
         """The spec, its program with all dims bound, and the fitted preprocessing."""
@@ -136,5 +135,5 @@ class Lock:
 def describe_spec(folder: RunFolder, spec: Spec, document: Document) -> None:
     """Write `spec.yaml` as it was written and `resolved.json` with every default."""
     name = "spec.json" if document.is_json else "spec.yaml"
-    (folder.path / name).write_text(document.text)
+    write_whole(folder.path / name, document.text)
     folder.write_json("resolved.json", expanded(spec))

@@ -15,6 +15,7 @@ from netspec.data import Dataset, Roots, prepare
 from netspec.diagnostics import Diagnostic, Problem, SpecError, placed
 from netspec.graph import Program
 from netspec.graph.ir import RaggedProblem
+from netspec.graph.limits import refuse_oversized
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
 from netspec.spec.reader import dotted
@@ -23,7 +24,7 @@ from netspec.training.anomaly import threshold
 from netspec.training.courses import course
 from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
 from netspec.training.initialize import initial_weights
-from netspec.training.limits import refuse_oversized
+from netspec.training.limits import device_memory
 from netspec.training.loop import Interrupted, Outcome, Trainer
 from netspec.training.samples import Features
 from netspec.training.watch import Quiet, Watcher
@@ -60,8 +61,7 @@ def train(
     needed = frozenset().union(*(graph.weight_names for graph in program.graphs.values()))
     kept = {name: length for name, length in dataset.lengths.items() if name in needed}
     bound = ragged(bind(program, kept), dataset.preprocess.ragged, spec)
-    for graph in bound.graphs.values():
-        refuse_oversized(spec, graph)
+    refuse_oversized(spec, bound, device_memory())
     _warn_small(spec, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     begun = resume and bool(checkpoint.steps(folder.checkpoints))

@@ -72,6 +72,8 @@ SEQUENCE: list[Any] = [{"embedding": 4}, {"gru": {"units": 4, "return_sequences"
 POSITIONS: list[Any] = [{"dense": 4}, {"positional_embedding": 4}, "global_avg_pool", {"dense": "classes"}]
 
 IN_THE_SPEC: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a path out of the folder": (ts("../outside.ts"), "NS006", "data.source.ts"),
+    "a pattern out of the folder": (wav("../*/sounds/*.wav"), "NS006", "data.source.wav"),
     "an activation that ONNX recurrence lacks": (ts(layers=[{"lstm": {"units": 4, "activation": "gelu"}}]), "NS516", "model.layers[0].lstm.activation"),
     "a gate that ONNX recurrence lacks": (ts(layers=[{"gru": {"units": 4, "recurrent_activation": "silu"}}]), "NS516", "model.layers[0].gru.recurrent_activation"),
     "a fixed length beyond the positions": (ts(layers=POSITIONS, input=(6, 2)), "NS403", "model.layers[1]"),
@@ -96,8 +98,6 @@ IN_THE_SPEC: dict[str, tuple[dict[str, Any], str, str]] = {
 
 IN_THE_DATA: dict[str, tuple[dict[str, Any], str, str]] = {
     "a missing .ts file": (ts("other.ts"), "NS501", "data.source.ts"),
-    "a path out of the folder": (ts("../outside.ts"), "NS006", "data.source.ts"),
-    "a pattern out of the folder": (wav("../*/sounds/*.wav"), "NS006", "data.source.wav"),
     "a pattern that fits nothing": (wav("sounds/*.flac"), "NS501", "data.source.wav"),
     "a series of length 0": (ts("hollow.ts"), "NS509", "data.source.ts"),
     "no series at all": (ts("none.ts"), "NS509", "data.source.ts"),

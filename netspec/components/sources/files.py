@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from netspec.components.fields import Texts
+from netspec.components.fields import DataPaths
 from netspec.components.sources.base import Array, Locate, Reading, Source, Table, malformed
 from netspec.diagnostics import Problem
 
@@ -39,14 +39,14 @@ class PartedFiles(Source):
     """A source of files: one `path` to be split, or the parts given as `train`, `validation`, `test`."""
 
     short = "path"
-    path: Texts | None = Field(
+    path: DataPaths | None = Field(
         None, description="The file, relative to the spec; it is split as `split` says.", examples=["rows.csv"]
     )
-    train: Texts | None = Field(
+    train: DataPaths | None = Field(
         None, description="The training part's file, where the parts are given.", examples=["train.csv"]
     )
-    validation: Texts | None = Field(None, description="The validation part's file.", examples=["validation.csv"])
-    test: Texts | None = Field(None, description="The test part's file.", examples=["test.csv"])
+    validation: DataPaths | None = Field(None, description="The validation part's file.", examples=["validation.csv"])
+    test: DataPaths | None = Field(None, description="The test part's file.", examples=["test.csv"])
 
     @model_validator(mode="after")
     def _path_or_parts(self) -> Self:

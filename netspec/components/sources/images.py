@@ -6,7 +6,7 @@ from typing import BinaryIO, Literal
 
 from pydantic import Field
 
-from netspec.components.fields import Count
+from netspec.components.fields import Count, DataPath
 from netspec.components.sources.base import Array, Column, Known, Locate, Reading, Source, Table, malformed
 from netspec.components.sources.files import PartedFiles
 from netspec.diagnostics import Problem
@@ -94,14 +94,14 @@ class Images(Source):
 
     type = "images"
     short = "path"
-    path: str | None = Field(
+    path: DataPath | None = Field(
         None, description="The folder, relative to the spec; it is split as `split` says.", examples=["pictures"]
     )
-    train: str | None = Field(
+    train: DataPath | None = Field(
         None, description="The training part's folder, where the parts are given.", examples=["pictures/train"]
     )
-    validation: str | None = Field(None, description="The validation part's folder.", examples=["pictures/validation"])
-    test: str | None = Field(None, description="The test part's folder.", examples=["pictures/test"])
+    validation: DataPath | None = Field(None, description="The validation part's folder.", examples=["pictures/validation"])
+    test: DataPath | None = Field(None, description="The test part's folder.", examples=["pictures/test"])
     size: tuple[Count, Count] | None = Field(
         None, description="[height, width] that images are resized to while reading; without it all must have one size."
     )

@@ -1,0 +1,65 @@
+"""Sizes are checked before memory is taken: a network that cannot fit is refused from its shapes alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph.costs import training_memory
+from netspec.graph.ir import Node, Program
+from netspec.spec import Spec
+from netspec.spec.reader import dotted
+from netspec.tensor import product, total
+
+SHARE = 0.8
+"""The share of a device's memory that a training step may take."""
+_LARGEST = 5
+_CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def host_memory() -> int:
+    """Bytes that this machine, or the container that it is, has in all."""
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([pages, *(limit for path in _CGROUPS if (limit := _limit(path)))])
+
+
+def _limit(path: Path) -> int:
+    """The limit of a control group, in bytes; 0 for none."""
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdecimal() else 0
+
+
+def refuse_oversized(spec: Spec, program: Program, memory: int) -> None:
+    """Raises SpecError NS007, at the largest layer, where a step of all networks cannot fit into so many bytes.
+
+    What has no length yet is passed over: it is judged again when the data have bound it.
+    """
+    needed = total(training_memory(graph, spec.training) for graph in program.graphs.values())
+    limit = int(memory * SHARE)
+    if not isinstance(needed, int) or needed <= limit:
+        return
+    nodes = [(graph, node) for graph in program.graphs.values() for node in graph.nodes]
+    largest = sorted(nodes, key=lambda each: -_bytes(each[1]))[:_LARGEST]
+    shown = ", ".join(f"`{node.name}` {_bytes(node) / 1e9:.3g} GB" for _, node in largest)
+    at = largest[0][1].origin.path
+    raise SpecError(
+        Diagnostic(
+            "NS007",
+            f"a training step would take {needed / 1e9:.3g} GB, and {limit / 1e9:.3g} GB are allowed here",
+            file=spec.document.file,
+            span=spec.document.span(at, key=True),
+            path=dotted(at),
+            help=(f"the largest: {shown}", "make them smaller, or lower `batch_size`"),
+        )
+    )
+
+
+def _bytes(node: Node) -> int:
+    """What a node's weights and outputs take, as far as they have lengths."""
+    shapes = [weight.shape for weight in node.weights.values()] + [output.shape for output in node.outputs]
+    sizes = [product(shape) for shape in shapes]
+    return 4 * sum(size for size in sizes if isinstance(size, int))
