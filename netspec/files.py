@@ -7,12 +7,14 @@ and not a hang.
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from netspec.diagnostics import Diagnostic, SpecError
 
@@ -104,6 +106,19 @@ def write_whole(path: Path, data: bytes | str) -> None:
     """Write a file whole or not at all. Raises SpecError NS533."""
     with written_whole(path) as stream:
         stream.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+
+
+def json_text(data: Any, *, indent: int | None = None) -> str:
+    """Data as JSON that every reader takes: what is not finite is `null`, for JSON has no NaN."""
+    return json.dumps(_finite(data), indent=indent, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, (list, tuple)) else data
 
 
 def make_folder(path: Path) -> None:

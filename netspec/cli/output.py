@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ import typer
 from netspec.diagnostics import Diagnostic, Problem, SpecError, in_order
 from netspec.diagnostics.limit import limited
 from netspec.diagnostics.text import full
+from netspec.files import json_text
 from netspec.source import Plain, shown_lines
 from netspec.spec.overrides import parse_settings
 
@@ -74,4 +74,4 @@ def dims(given: list[str] | None) -> dict[str, int]:
 
 def print_json(data: Any) -> None:
     """One object on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=True) + "\n")
+    sys.stdout.write(json_text(data, indent=2) + "\n")

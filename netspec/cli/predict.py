@@ -17,7 +17,7 @@ import typer
 from netspec.cli.evaluate import Model, opened
 from netspec.cli.output import DataRoot, Device, Root
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.files import written_whole
+from netspec.files import json_text, written_whole
 
 if TYPE_CHECKING:
     from netspec.graph.outputs import OutputPlan
@@ -76,7 +76,7 @@ def predict(
     found = _answers(predictor, predictor.predict(read_rows(rows, predictor)))
     with _stream(file) as stream:
         if chosen == "jsonl":
-            stream.writelines(jsonlib.dumps(row) + "\n" for row in found)
+            stream.writelines(json_text(row) + "\n" for row in found)
             return
         writer = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
         writer.writeheader()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netspec.components.sources.base import Column, Table
+from netspec.components.sources.base import KINDS, Column, Table
 from netspec.data.place import Place
 from netspec.data.series import AHEAD
 from netspec.diagnostics import Path, suggest
@@ -15,7 +15,6 @@ from netspec.graph.ir import Graph
 _FEWEST_ROWS = 20
 """Below this many rows nobody can tell an identifier from chance."""
 
-KINDS = {"numbers": "number", "categories": "category", "images": "array"}
 """The keys of `preprocess` that mean every column of a kind."""
 
 

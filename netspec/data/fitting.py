@@ -8,12 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from netspec.components.sources.base import Column, Kind
+from netspec.components.sources.base import KINDS, Column, Kind
 from netspec.components.transforms.base import Array, Transform
 from netspec.components.transforms.categories import Label, OneHot
 from netspec.components.transforms.fitted import count_missing, fit, holds_text, refuse_missing, run
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe
-from netspec.data.columns import KINDS
 from netspec.data.place import Place
 from netspec.data.split import Rows
 from netspec.diagnostics import Path

@@ -61,9 +61,8 @@ class Scorer:
         self.targets = [name for name in (*preprocess.targets, *preprocess.mirrors) if name in graph.outputs]
         self.several = len(graph.outputs) > 1
         chosen = metrics_by_output(graph, losses, metrics)
-        self.tallies = {
-            (output, metric): metric.start(plans[output].cut) for output in self.targets for metric in chosen.get(output, ())
-        }
+        each = [(output, metric) for output in self.targets for metric in chosen.get(output, ())]
+        self.tallies = {(output, metric): metric.start(plans[output].reading) for output, metric in each}
 
     def update(self, outputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Rows) -> None:
         """Take in a batch of readable outputs and prepared targets, with the rows that they belong to."""
@@ -98,7 +97,8 @@ def output_plans(graph: Graph, losses: Mapping[str, Loss], preprocess: Preproces
             plans[name] = OutputPlan("scores", "sigmoid", classes)
         elif loss is None or not loss.link or name in preprocess.mirrors:
             context = pipe.context if pipe else None
-            plans[name] = OutputPlan("numbers", "", classes, preprocess.undone(name), context)
+            one_of = final in ("softmax", "log_softmax")
+            plans[name] = OutputPlan("numbers", "", classes, preprocess.undone(name), context, one_of=one_of)
         elif not (link := final_activation(graph, name, loss.link)):
             plans[name] = OutputPlan("logits", loss.link[0], classes)
         else:

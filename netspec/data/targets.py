@@ -49,6 +49,9 @@ class TargetFitter:
         classes = _class_names(pipe.steps, table.names if name == table.target else ())
         if classes is not None and loss is not None:
             self._check_classes(output, type, classes, loss, at)
+        if classes is not None and len(classes) == 1 and loss is not None and loss.target != "numbers" and output != "anomaly":
+            message = f"the target `{base}` has one class in the training part, `{classes[0]}`: there is nothing to tell apart"
+            raise self.place.problem("NS506", message, at, "choose another `target`, or rows of another class as well")
         context = base if name.endswith(AHEAD) and pipe.steps and base in self.fitter.raw else None
         lag = sum(step.transform.lag for step in pipe.steps)
         if lag and context is None:

@@ -443,6 +443,13 @@ _ALL = (
     ),
     Code("NS517", "a window that does not fit", "A window with what follows it is longer than the series, or than a part of it."),
     Code("NS518", "data outside of what can be made", "After preprocessing the training part goes beyond what the last activation of the generator or decoder can give."),
+    Code(
+        "NS519",
+        "a key that reaches nothing",
+        "It is spelt well and changes nothing: there is nothing here that it could mean.",
+        _MLP.replace("output: 3", "output: 1") + "data: {source: {sklearn: diabetes}, preprocess: {input: standardize}}\ntrain:\n  loss: mean_squared_error\n  optimizer: {adam: 1.0e-3}\n  class_weights: balanced\n",
+        _MLP.replace("output: 3", "output: 1") + "data: {source: {sklearn: diabetes}, preprocess: {input: standardize}}\ntrain:\n  loss: mean_squared_error\n  optimizer: {adam: 1.0e-3}\n",
+    ),
     Code("NS520", "the loss is not finite", "Training diverged: the step that failed changed nothing, and the last checkpoint stands. Lower the learning rate, clip gradients, or scale the inputs."),
     Code("NS530", "every checkpoint is damaged", "The files are not what their manifest says. netspec never starts anew in silence."),
     Code("NS531", "not a run folder", "A verb that takes a run wants the folder that `netspec train` printed."),
@@ -494,10 +501,51 @@ _ALL = (
     ),
     Code("NS545", "a generator that has collapsed", "What it makes is all alike, whatever it draws: it has found one example that passes. This is a warning while training."),
     Code("NS546", "a discriminator that has won", "It tells nearly everything apart, so the generator gets no direction from it any more. This is a warning while training."),
+    Code("NS547", "the watched figure is not a number", "It cannot be computed, for example a ROC AUC of a part in which all rows have one class: so there is no best epoch, and nothing stops early. This is a warning in the first epoch of a training."),
+    Code(
+        "NS548",
+        "running statistics that are still cold",
+        "While training, batch norm uses each batch's own mean and variance; afterwards it uses running ones, which start at 0 and 1 and "
+        "move by `1 - momentum` a step. In a short training they have not arrived, and what is validated and shipped is another "
+        "network than the one that was trained. This is a warning.",
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  layers:\n    - dense: 8\n    - batch_norm\n    - relu\n    - dense: 3\ndata:\n  source: {sklearn: iris}\n" + _TRAIN + "  epochs: 5\n",
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  layers:\n    - dense: 8\n    - batch_norm: {momentum: 0.9}\n    - relu\n    - dense: 3\ndata:\n  source: {sklearn: iris}\n" + _TRAIN + "  epochs: 10\n",
+    ),
+    Code(
+        "NS549",
+        "an average over more updates than there are",
+        "`ema: 0.9999` averages the weights of some 10,000 updates. In a shorter training that is the mean of all weights from the first "
+        "update on, which lags far behind. This is a warning.",
+        _MLP + "data:\n  source: {sklearn: iris}\n" + _TRAIN + "  ema: 0.9999\n",
+        _MLP + "data:\n  source: {sklearn: iris}\n" + _TRAIN + "  ema: 0.95\n",
+    ),
+    Code(
+        "NS550",
+        "more batches to an update than an epoch has",
+        "An epoch ends with an update by what has been accumulated, so each epoch is a single one. This is a warning.",
+        _MLP + "data:\n  source: {sklearn: iris}\n" + _TRAIN + "  gradient: {accumulate: 16}\n",
+        _MLP + "data:\n  source: {sklearn: iris}\n" + _TRAIN + "  gradient: {accumulate: 2}\n",
+    ),
+    Code(
+        "NS551",
+        "a last batch of one row",
+        "Batch norm subtracts the batch's mean: of a single vector nothing is left, and its variance of 0 goes into the running statistics. "
+        "This is a warning.",
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  layers: [{dense: 8}, {batch_norm: {momentum: 0.9}}, relu, {dense: 3}]\ndata:\n  source: {sklearn: iris}\n" + _TRAIN + "  batch_size: 149\n  epochs: 50\n",
+        "netspec: 1\nname: example\ninput: [4]\nmodel:\n  layers: [{dense: 8}, {batch_norm: {momentum: 0.9}}, relu, {dense: 3}]\ndata:\n  source: {sklearn: iris}\n" + _TRAIN + "  batch_size: 50\n  epochs: 50\n",
+    ),
+    Code("NS552", "the learning rate jumps", "Schedules stretch over all epochs: with more of them than the run began with, a schedule that had come to its end starts somewhere else. This is a warning when a run is resumed."),
     Code("NS601", "the exported file differs from the network", "ONNX Runtime and Flax disagree by more than float32 can explain. This is a defect of netspec."),
     Code("NS602", "no ONNX form", "What the spec asks for cannot be written with standard ONNX operators."),
     Code("NS603", "not a file of netspec's", "The file cannot be loaded, or has no metadata of netspec's."),
     Code("NS604", "the file does not verify", "The file or its examples are not what was exported."),
+    Code(
+        "NS605",
+        "too large for an ONNX file",
+        "An ONNX file is one protobuf message, which ends at 2 GiB. With an `export` section this is an error, else a warning.",
+        "netspec: 1\nname: example\ninput: {shape: [2], vocabulary: 9M}\nmodel:\n  layers:\n    - embedding: 64\n    - flatten\n    - dense: 1\nexport: {}\n",
+        "netspec: 1\nname: example\ninput: {shape: [2], vocabulary: 90k}\nmodel:\n  layers:\n    - embedding: 64\n    - flatten\n    - dense: 1\nexport: {}\n",
+    ),
     Code(
         "NS701",
         "a broken promise: output",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from netspec.components.layers import Layer
 from netspec.components.transforms.fitted import Fitted
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
 from netspec.diagnostics import Problem, suggest
@@ -83,7 +84,7 @@ class _Lowering:
             own = {
                 key: self.weights[f"{node.weight_scope}/{key}"] for key in node.weights if key in self._kept(node.weight_scope)
             }
-            given: list[AnyValue] = [values[port] for port in node.inputs]
+            given: list[AnyValue] = [self._as_read(node.op, values[port]) for port in node.inputs]
             if node.op.length_rule(node.input_types) == "masks":
                 given[0] = self.g.masked(given[0])
             result = node.op.onnx(self.g, given, own)
@@ -91,6 +92,13 @@ class _Lowering:
             values[Port(node.name)] = EmittedValue(result.value, node.output, result.layout, result.numpy_dtype)
         outputs, plans = self._outputs(values)
         return Lowered(self._model(name, outputs), values, plans, self.g.raised, self.described)
+
+    def _as_read(self, layer: Layer, value: EmittedValue) -> EmittedValue:
+        """A value in an order that a layer's ONNX form is written for: what recurrent operators give is not for all."""
+        return value if layer.time_major or layer.elementwise else self._batch_first(value)
+
+    def _batch_first(self, value: EmittedValue) -> EmittedValue:
+        return self.g.channels_last(value) if value.layout == "time_major" else value
 
     def _kept(self, scope: str) -> set[str]:
         prefix = scope + "/"

@@ -10,6 +10,7 @@ from functools import partial
 from netspec.components.layers.activation import Activation
 from netspec.components.layers.core import Dense
 from netspec.components.objectives import METRICS
+from netspec.components.sources.base import KINDS
 from netspec.components.sources.images import Idx, Images
 from netspec.components.sources.tabular import Csv, Sklearn
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
@@ -17,13 +18,15 @@ from netspec.graph.composites import check_composite
 from netspec.graph.costs import training_memory
 from netspec.graph.figures import figures, metrics_by_output
 from netspec.graph.ir import Graph, Node, Program
+from netspec.graph.limits import too_large_for_a_file
 from netspec.graph.lints import lint
 from netspec.graph.objective import losses_by_output
+from netspec.graph.run_lints import known_length, lint_length
 from netspec.graph.sequences import check_sequences
 from netspec.graph.way import way_to
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooMany
-from netspec.spec.sections import Bound
+from netspec.spec.sections import Bound, DataSection
 from netspec.spec.unused import unused_variables
 from netspec.tensor import Dim, Formula, TensorType, names_in, total
 
@@ -42,8 +45,13 @@ def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
         checker.variables()
         check_sequences(checker.reader, spec, program.fed)
         check_composite(checker.reader, spec, program)
+        checker.batches_of_one()
+        checker.file_size()
         for graph in program.graphs.values():
             lint(checker.reader, spec, graph)
+        length = known_length(spec)
+        if length is not None:
+            lint_length(checker.reader, spec, program, length)
     return tuple(checker.reader.diagnostics)
 
 
@@ -85,6 +93,11 @@ class _Checker:
                 self._acts_on_last_axis(output, type, loss.type)
                 continue
             self._guarded(partial(loss.check, type), at)
+        losses = losses_by_output(self.spec, self.graph).values()
+        if train.class_weights is not None and losses and all(loss.target == "numbers" for loss in losses):
+            message = "`class_weights` weighs nothing: no loss here is one of classes"
+            help = "remove it, or train classes: `cross_entropy`, `binary_cross_entropy`"
+            self.reader.report("NS519", message, ("train", "class_weights"), key=True, help=help)
         if self.figured:
             self._metrics()
             self._monitor()
@@ -178,9 +191,21 @@ class _Checker:
                 key=True,
                 help=suggest(name, graph.inputs),
             )
+        self._ambiguous(data, graph)
         first = next(iter(graph.inputs.values()))
         for index, augment in enumerate(data.augment):
             self._guarded(partial(augment.check, first), ("data", "augment", index))
+
+    def _ambiguous(self, data: DataSection, graph: Graph) -> None:
+        """A key of `preprocess` means an input, a column or a kind, and only one of them."""
+        given = data.inputs or {}
+        targets = data.target.values() if isinstance(data.target, Mapping) else (data.target,)
+        columns = {name for names in given.values() for name in names if name != "all"} | {name for name in targets if name}
+        for key in data.preprocess:
+            is_column = key in columns and given.get(key) != (key,)
+            if (key in graph.inputs) + is_column + (key in KINDS) > 1:
+                message, at = f"`{key}` could mean an input, a column or a kind", ("data", "preprocess", key)
+                self.reader.report("NS512", message, at, key=True, help="rename the input or the column")
 
     def _targets(self) -> None:
         """With targets by output, every output that has a loss has one."""
@@ -209,6 +234,25 @@ class _Checker:
                 self.reader.report("NS303", f"no layer is named `{name}`", at, key=True, help=suggest(name, named))
             elif not any(weight.startswith((f"{name}/", f"{name}.")) for weight in weights):
                 self.reader.report("NS303", f"`{name}` has no weights", at, key=True, help=suggest("", named))
+
+    def file_size(self) -> None:
+        """A network that fits into no file: an error where one is asked for, else good to know before it is trained."""
+        problem = too_large_for_a_file(self.graph)
+        if problem is not None:
+            asked = self.spec.export is not None
+            severity = Severity.error if asked else Severity.warning
+            at: Path = ("export",) if asked else ("model",)
+            self.reader.report(problem.code, problem.message, at, key=True, help=problem.help, severity=severity)
+
+    def batches_of_one(self) -> None:
+        """Batch norm of a single vector: every example is its own mean. A pair's is judged with the pair."""
+        if self.spec.train is None or self.spec.train.batch_size > 1:
+            return
+        for node in self.graph.nodes:
+            if node.op.type == "batch_norm" and node.input_types[0].rank == 1 and getattr(node.op, "trainable", True):
+                message = "`batch_norm` of a batch of one: every example is its own mean, and nothing is left of it"
+                help = "raise `batch_size`, or use `layer_norm`"
+                self.reader.report("NS417", message, node.origin.path, key=True, help=help)
 
     def variables(self) -> None:
         """Variables that nothing uses."""

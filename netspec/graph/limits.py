@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.costs import training_memory
-from netspec.graph.ir import Node, Program
+from netspec.graph.ir import Graph, Node, Program
 from netspec.spec import Spec
 from netspec.spec.reader import dotted
 from netspec.tensor import product, total
@@ -56,6 +56,21 @@ def refuse_oversized(spec: Spec, program: Program, memory: int) -> None:
             help=(f"the largest: {shown}", "make them smaller, or lower `batch_size`"),
         )
     )
+
+
+MOST_FILE = (1 << 31) - (1 << 24)
+"""Bytes of weights that one ONNX file holds: a protobuf message ends at 2 GiB, and the graph wants some room."""
+
+
+def too_large_for_a_file(graph: Graph) -> Problem | None:
+    """NS605 where the weights of a network do not fit into one ONNX file."""
+    _, count = graph.parameter_count()
+    if not isinstance(count, int) or 4 * count <= MOST_FILE:
+        return None
+    largest = max(graph.nodes, key=_bytes)
+    message = f"the weights are {4 * count / 1e9:.3g} GB, and an ONNX file holds 2.1 GB at most"
+    help = f"the largest layer is `{largest.name}`: make it smaller, or use the run folder instead of an exported file"
+    return Problem("NS605", message, help=help)
 
 
 def _bytes(node: Node) -> int:

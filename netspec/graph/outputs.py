@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from netspec.components.objectives.metrics import Reading
 from netspec.components.transforms.fitted import Fitted
 
 OutputKind = Literal["numbers", "margins", "scores", "logits", "log_probabilities", "probabilities", "labels"]
@@ -27,6 +28,13 @@ class OutputPlan:
     """The raw column whose last steps come before a forecast."""
     threshold: float | None = None
     """Where a score turns from usual to strange; the validation part says so."""
+    one_of: bool | None = None
+    """Whether the largest of the last axis wins; None where `link` says it."""
+
+    @property
+    def reading(self) -> Reading:
+        """How the output is read as classes."""
+        return Reading(self.link == "softmax" if self.one_of is None else self.one_of, self.cut)
 
     @property
     def cut(self) -> float:
@@ -42,10 +50,11 @@ class OutputPlan:
             "link": self.link,
             "classes": None if self.classes is None else list(self.classes),
             "threshold": self.threshold,
+            "one_of": self.one_of,
         }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> OutputPlan:
         """The plan that `json` wrote."""
         classes = None if data["classes"] is None else tuple(data["classes"])
-        return OutputPlan(data["kind"], data["link"], classes, threshold=data.get("threshold"))
+        return OutputPlan(data["kind"], data["link"], classes, threshold=data.get("threshold"), one_of=data.get("one_of"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 from netspec.components.sources.sequences import Wav
@@ -23,6 +24,7 @@ def check_sequences(reader: Reader, spec: Spec, graph: Graph) -> None:
     _sound(reader, data)
     if data.series is not None:
         _drawn(reader, data)
+        _one_target(reader, data)
     if data.series is None or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return
     if data.series.target == "next":
@@ -38,6 +40,15 @@ def _drawn(reader: Reader, data: DataSection) -> None:
         if given:
             message = f"`{field}` says how rows are drawn, but a `series` is divided by time"
             reader.report("NS213", message, ("data", "split", field), key=True, help=f"remove `{field}`, or `series`")
+
+
+def _one_target(reader: Reader, data: DataSection) -> None:
+    """What is due behind a window goes to one output."""
+    if isinstance(data.target, Mapping) and len(data.target) > 1:
+        names = list(data.target)
+        help = f"keep `{names[0]}` alone, or train a network for each"
+        message = f"a series has one target, found {len(names)}"
+        reader.report("NS507", message, ("data", "target", names[1]), key=True, help=help)
 
 
 def _sound(reader: Reader, data: DataSection) -> None:

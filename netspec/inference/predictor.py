@@ -118,7 +118,7 @@ class Predictor(ABC):
         if name is None:
             raise SpecError(Diagnostic("NS510", "there is no target to evaluate against"))
         plan, type = self.plans[name], self.graph.output_types[name]
-        confusion = _Confusion(plan.classes, plan.cut)
+        confusion = _Confusion(plan)
         for chosen, outputs in self.judged(rows):
             targets = {key: y[chosen] for key, y in rows.targets.items()}
             scorer.update(outputs, targets, rows.behind(chosen))
@@ -129,16 +129,15 @@ class Predictor(ABC):
 class _Confusion:
     """Counts true against predicted classes; nothing where there are no classes or too many to show."""
 
-    def __init__(self, classes: tuple[str, ...] | None, cut: float) -> None:
-        self.cut = cut
-        self.matrix = None if classes is None or len(classes) > 100 else np.zeros((len(classes), len(classes)), np.int64)
+    def __init__(self, plan: OutputPlan) -> None:
+        self.reading = plan.reading
+        size = 0 if plan.classes is None or len(plan.classes) > 100 else len(plan.classes)
+        self.matrix = np.zeros((size, size), np.int64) if size else None
 
     def update(self, output: Array, target: Array) -> None:
-        from netspec.components.objectives.metrics import predicted_classes
-
         if self.matrix is not None:
-            predicted, true = predicted_classes(output, target, self.cut)
-            np.add.at(self.matrix, (true, predicted), 1)
+            scores, true = self.reading.flat(output, target)
+            np.add.at(self.matrix, (true.reshape(-1), self.reading.decided(scores).reshape(-1)), 1)
 
 
 def data_roots(data: Path) -> Roots:

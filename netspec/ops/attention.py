@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from netspec.ops.tables import sines_table
-
 
 class MultiHeadAttention(nnx.Module):
     """Scaled dot-product self-attention, x_BTF to y_BTF; softmax over the steps that may be seen."""
@@ -69,9 +67,15 @@ class Positions(nnx.Module):
         self.embedding = nnx.Param(embedding_init(rngs.params(), (length, features)))
 
     def __call__(self, x_BTF: jax.Array) -> jax.Array:
-        return x_BTF + self.embedding[...][: x_BTF.shape[1]].astype(x_BTF.dtype)
+        return numbered(x_BTF, self.embedding[...])
 
 
-def sines(length: int, features: int) -> jax.Array:
-    """The fixed table [length, features] as an array."""
-    return jnp.asarray(sines_table(length, features))
+def numbered(x_BTF: jax.Array, table_LF: jax.Array) -> jax.Array:
+    """A sequence [batch, time, features] with the first rows of a table [length, features] added to its steps.
+
+    Where the number of steps is a symbol (`jax.export`), the rows are looked up: a slice would have to know that it is at
+    most the table's length, and what is longer answers NaN.
+    """
+    steps = x_BTF.shape[1]
+    rows_TF = table_LF[:steps] if isinstance(steps, int) else jnp.take(table_LF, jnp.arange(steps), axis=0)
+    return x_BTF + rows_TF.astype(x_BTF.dtype)

@@ -18,6 +18,7 @@ from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.exporter.lower import Lowered, check_dynamic, free_batch, lower
 from netspec.exporter.model import Written, describe, serialized, write
 from netspec.exporter.session import feeds, session
+from netspec.graph.limits import too_large_for_a_file
 from netspec.proof.parity import Parity, Subject, prove
 from netspec.spec import Spec
 from netspec.spec.sections import ExportSection
@@ -63,6 +64,9 @@ def export(
 
     Raises SpecError: NS602 for what has no ONNX form, NS601 where the file and Flax differ.
     """
+    problem = too_large_for_a_file(shipped.graph)
+    if problem is not None:
+        raise SpecError(Diagnostic(problem.code, problem.message, file=spec.document.file, help=problem.help))
     section = (spec.export or ExportSection()).model_copy(update={k: v for k, v in changes.items() if v is not None})
     lowered = _lowered(spec, shipped, weights, section, raw)
     described = replace(spec, export=section)

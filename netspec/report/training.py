@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from netspec.diagnostics import Diagnostic
 from netspec.diagnostics.text import full
+from netspec.source import shown_lines
 
 _SKIPPED = {"epoch", "step", "seconds", "samples_per_second"}
 _SKIPPED_ENDINGS = ("learning_rate", "_gradient")
@@ -88,7 +89,8 @@ class Display:
         self.line(message, "yellow")
 
     def warned(self, warning: Diagnostic) -> None:
-        self.line(full((warning,), {}).rstrip(), "yellow")
+        lines = {warning.file: shown_lines(warning.file)} if warning.file and warning.span else {}
+        self.line(full((warning,), lines).rstrip(), "yellow")
 
 
 def _title(column: str) -> str:

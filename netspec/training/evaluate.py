@@ -61,9 +61,9 @@ class Evaluator:
                 each = loss.each(given, batch.targets[name])
                 sums[name] = masked_sum(each, lengths_of(graph.output_types[name], batch.lengths))
         if self.costs is not None:
-            sums[_COSTS] = (self.costs.each(values).sum(), len(batch.inputs[0]))
+            sums[_COSTS] = (self.costs.each(values, batch.lengths).sum(), len(batch.inputs[0]))
             if self.costs.draws:
-                sums[_DIVERGENCE] = (self.costs.divergence(values).sum(), len(batch.inputs[0]))
+                sums[_DIVERGENCE] = (self.costs.divergence(values, batch.lengths).sum(), len(batch.inputs[0]))
         return {name: values[port] for name, port in graph.outputs.items()}, sums
 
     def part(self, weights: Weights, part: Part, name: str) -> dict[str, float]:

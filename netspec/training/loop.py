@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from netspec.components.layers.conv import Convolution
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics import Diagnostic, Severity, SpecError
+from netspec.files import json_text
 from netspec.graph.ir import Graph
 from netspec.spec.training import Training
 from netspec.training import checkpoint
@@ -296,6 +297,8 @@ class Trainer:
         record |= {**judged.figures, **self.objective.rates(step - 1)}
         progress.epoch += 1
         value = record.get(self.judge.monitor)
+        if progress.epoch == 1 and value is not None and not np.isfinite(value):
+            self.watcher.warned(_not_a_number(self.judge.monitor))
         better = value is not None and self._improves(value, progress)
         if better:
             progress.best_value, progress.best_epoch = value, progress.epoch
@@ -303,7 +306,7 @@ class Trainer:
         progress.history.append(record)
         line = {**record, "seconds": round(seconds, 4), "samples_per_second": round(self.rows / max(seconds, 1e-9), 1)}
         with self.folder.metrics.open("a") as stream:
-            stream.write(json.dumps(line) + "\n")
+            stream.write(json_text(line) + "\n")
         self.events.write(line)
         if judged.picture is not None:
             self.folder.write_picture(f"epoch-{progress.epoch:04d}.png", judged.picture)
@@ -354,7 +357,16 @@ class Trainer:
             return
         lines = [json.loads(line) for line in self.folder.metrics.read_text().splitlines() if line.endswith("}")]
         kept = [line for line in lines if line["epoch"] <= progress.epoch]
-        self.folder.metrics.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self.folder.metrics.write_text("".join(json_text(line) + "\n" for line in kept))
+
+
+def _not_a_number(monitor: str) -> Diagnostic:
+    """The warning that what decides which weights are best cannot be computed."""
+    help = "watch another figure by `early_stopping: {monitor: ...}`"
+    if monitor.endswith("auc"):
+        help = "it needs rows of two classes in that part: `split: {stratify: true}`, a larger share, or another `monitor`"
+    message = f"`{monitor}` is not a number: there is no best epoch, and nothing stops early"
+    return Diagnostic("NS547", message, Severity.warning, help=(help,))
 
 
 def _signals() -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,28 @@ from typing import Any
 import jax
 
 from netspec.data import Dataset, Roots, prepare
-from netspec.diagnostics import Diagnostic, Problem, SpecError, placed
+from netspec.diagnostics import Diagnostic, Problem, Severity, SpecError, placed
+from netspec.diagnostics.ignore import without_ignored
 from netspec.graph import Program
 from netspec.graph.ir import RaggedProblem
 from netspec.graph.limits import refuse_oversized
+from netspec.graph.run_lints import known_length, length_of, lint_length
+from netspec.source import split_lines
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
-from netspec.spec.reader import dotted
+from netspec.spec.reader import Reader, dotted
 from netspec.training import checkpoint
 from netspec.training.anomaly import threshold
 from netspec.training.courses import course
 from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
 from netspec.training.initialize import initial_weights
 from netspec.training.limits import device_memory
-from netspec.training.loop import Interrupted, Outcome, Trainer
+from netspec.training.loop import Course, Interrupted, Outcome, Trainer
 from netspec.training.samples import Features
 from netspec.training.watch import Quiet, Watcher
 
+_JUMP = 0.05
+"""A change of the learning rate, from one step to the next, that is worth a warning."""
 _PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
@@ -63,16 +69,21 @@ def train(
     bound = ragged(bind(program, kept), dataset.preprocess.ragged, spec)
     refuse_oversized(spec, bound, device_memory())
     _warn_small(spec, dataset, watcher)
+    _warn_length(spec, bound, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     begun = resume and bool(checkpoint.steps(folder.checkpoints))
     start = {} if begun else initial_weights(spec, bound, roots)
     with Lock(folder):
+        before = folder.read_json("resolved.json") if begun else {}
         if resume and (folder.path / "manifest.json").exists():
             _check_unchanged(folder, spec, dataset, allow_change)
         else:
             _refuse_used(folder, resume)
         manifest = _begin(folder, spec, roots, dataset, kept)
-        trainer = Trainer(folder, course(spec, bound, dataset, features()), watcher, start)
+        planned = course(spec, bound, dataset, features())
+        if begun:
+            _warn_jump(folder, planned, before, watcher)
+        trainer = Trainer(folder, planned, watcher, start)
         try:
             outcome = trainer.run(resume=resume, stop_after=stop_after)
         except Interrupted as stop:
@@ -117,6 +128,15 @@ def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
         )
 
 
+def _warn_length(spec: Spec, program: Program, dataset: Dataset, watcher: Watcher) -> None:
+    """What the number of rows says of the training, unless `validate` knew it already."""
+    if known_length(spec) is None:
+        reader = Reader(spec.document)
+        lint_length(reader, spec, program, length_of(spec, dataset.train.rows))
+        for warning in without_ignored(reader.diagnostics, split_lines(spec.document.text)):
+            watcher.warned(warning)
+
+
 def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFolder:
     if run is not None:
         if resume and not (run / "manifest.json").exists():
@@ -159,6 +179,22 @@ def _check_unchanged(folder: RunFolder, spec: Spec, dataset: Dataset, allowed: S
         )
     if folder.read_json("manifest.json")["data_sha256"] != dataset.sha256:
         raise SpecError(Diagnostic("NS534", "the data changed since the run began", help=("start a new run",)))
+
+
+def _warn_jump(folder: RunFolder, course: Course, before: Mapping[str, Any], watcher: Watcher) -> None:
+    """Tells where a schedule that stretches over other epochs than it began with goes on from another rate."""
+    epochs = before.get("train", {}).get("epochs", course.train.epochs)
+    saved, _ = checkpoint.load_newest(folder.checkpoints)
+    if saved is None or saved.step == 0 or epochs == course.train.epochs:
+        return
+    then = replace(course.objective, train=course.train.model_copy(update={"epochs": epochs}))  # type: ignore[type-var]
+    for name, rate in course.objective.rates(saved.step).items():
+        left = then.rates(saved.step - 1)[name]
+        if abs(rate - left) > _JUMP * max(abs(left), abs(rate)):
+            what = name.replace("_", " ")
+            message = f"the {what} was {left:.3g} and goes on at {rate:.3g}: the schedule ends later than it did"
+            help = "train anew for so many epochs, or change `schedule` along with them"
+            watcher.warned(Diagnostic("NS552", message, Severity.warning, help=(help,)))
 
 
 def _flat(data: Any, path: str = "") -> dict[str, Any]:

@@ -28,7 +28,7 @@ class EventFiles:
     def write(self, record: Mapping[str, Any]) -> None:
         """One epoch's figures."""
         for name, value in record.items():
-            if name not in _NO_FIGURES:
+            if name not in _NO_FIGURES and np.isfinite(value):
                 self.writer.add_scalar(name, value, record["step"])
 
     def picture(self, name: str, picture: np.ndarray[Any, Any], step: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from netspec import train
 from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
+from netspec.components.objectives.metrics import ONE_OF
 from netspec.data.split import permutation, split_rows
 from netspec.diagnostics import SpecError
 from netspec.inference.run import Run
@@ -143,7 +144,7 @@ def test_metrics_are_scikit_learns() -> None:
         "roc_auc": sk.roc_auc_score(labels, scores, multi_class="ovr"),
     }
     for name, value in expected.items():
-        tally = METRICS[name].model_validate({"k": 2} if name == "top_k_accuracy" else {}).start()
+        tally = METRICS[name].model_validate({"k": 2} if name == "top_k_accuracy" else {}).start(ONE_OF)
         for start in range(0, 200, 64):
             tally.update(scores[start : start + 64], labels[start : start + 64])
         assert tally.result() == pytest.approx(value), name

@@ -126,6 +126,7 @@ class PositionalEmbedding(WeightedLayer):
     """
 
     type = "positional_embedding"
+    lengths = "passes"
     short = "max_length"
     max_length: Count = Field(description="The longest sequence that it can number.")
     kind: Literal["learnt", "sines"] = Field("learnt", description="Learnt vectors, or fixed sines and cosines.")
@@ -151,12 +152,15 @@ class PositionalEmbedding(WeightedLayer):
         return {"embedding": Weight((self.max_length, inputs[0].shape[1]), self.trainable)}
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
-        from netspec.ops.attention import Positions, sines
+        import jax.numpy as jnp
+
+        from netspec.ops.attention import Positions, numbered
+        from netspec.ops.tables import sines_table
 
         features = static_size(inputs[0].shape[1], "the number of features")
         if self.kind == "sines":
-            table = sines(self.max_length, features)
-            return lambda x: x + table[: x.shape[1]]
+            table = sines_table(self.max_length, features)  # NumPy's: an array of JAX made here would belong to a trace
+            return lambda x: numbered(x, jnp.asarray(table))
         return Positions(self.max_length, features, embedding_init=self.embeddings_initializer.jax(), rngs=rngs)
 
     def onnx(self, g: Emitter, inputs: Sequence[Value], weights: Arrays) -> Value:

@@ -49,7 +49,8 @@ class Layer(Component):
 
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
-    lengths: ClassVar[Lengths] = "passes"
+    lengths: ClassVar[Lengths] = "refuses"
+    """What it does with the lengths of ragged sequences, unless it works on each element alone: then it passes them on."""
     carries: ClassVar[bool] = False
     """Gives a state beside its output, which the next piece of a sequence may start from."""
     stochastic: ClassVar[bool] = False
@@ -60,6 +61,8 @@ class Layer(Component):
     """Fields that name another layer, whose value becomes a further input."""
     keeps_axes: ClassVar[str] = ""
     """The field that keeps the axes that the layer else takes away."""
+    time_major: ClassVar[bool] = False
+    """Its ONNX form is right for values that lie [time, batch, features] too, as recurrent operators give them."""
     elementwise: ClassVar[bool] = False
     """Works on each element alone, so it works in any layout."""
 
@@ -81,7 +84,7 @@ class Layer(Component):
 
     def length_rule(self, inputs: Sequence[TensorType]) -> Lengths:
         """What it does with lengths, given its fields and inputs; ragged axes are always the first."""
-        return self.lengths
+        return "passes" if self.elementwise else self.lengths
 
     def stepwise(self, inputs: Sequence[TensorType]) -> bool:
         """Whether a step's output needs of other steps no more than a carried state holds."""

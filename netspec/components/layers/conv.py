@@ -101,13 +101,34 @@ class Convolution(KernelLayer):
         """A Conv node with explicit pads; `auto_pad` only where a free axis leaves no other way."""
         strides, dilation = per_axis(self, "strides", self.rank), per_axis(self, "dilation_rate", self.rank)
         pads = onnx_pads(x.type.shape[:-1], self.windows(), strides, self.pads())
+        first = g.channels_first(x)
+        placing: dict[str, Any] = {"pads": pads}
         if pads is None and any(d > 1 for d in dilation):
-            raise Problem("NS602", "`same` with strides and dilation on a free axis has no ONNX form", help="bind the axis")
-        placing: dict[str, Any] = {"auto_pad": "SAME_UPPER"} if pads is None else {"pads": pads}
-        inputs = [g.channels_first(x), g.weight(f"{name}kernel", channels_first_kernel(kernel))]
+            first, placing = padded_same(g, first, self.windows(), strides), {}  # `auto_pad` knows of no dilation
+        elif pads is None:
+            placing = {"auto_pad": "SAME_UPPER"}
+        inputs = [first, g.weight(f"{name}kernel", channels_first_kernel(kernel))]
         if bias is not None:
             inputs.append(g.weight(f"{name}bias", bias))
         return g.op("Conv", inputs, strides=strides, dilations=dilation, group=groups, **placing)
+
+
+def padded_same(g: Emitter, x: Value, windows: Sequence[int], strides: Sequence[int]) -> Value:
+    """[batch, channels, *spatial] with the zeros of `same`, reckoned from its real sizes. ONNX: Shape, Pad.
+
+    `windows` are the windows' reaches, dilation included.
+    """
+    befores, afters = [], []
+    for axis, (window, stride) in enumerate(zip(windows, strides, strict=True), start=2):
+        size = g.op("Shape", [x], start=axis, end=axis + 1)
+        steps = g.op("Div", [g.op("Add", [size, g.integers([stride - 1])]), g.integers([stride])])
+        before_last = g.op("Mul", [g.op("Sub", [steps, g.integers([1])]), g.integers([stride])])
+        reach = g.op("Add", [before_last, g.integers([window])])
+        missing = g.op("Max", [g.op("Sub", [reach, size]), g.integers([0])])
+        befores.append(g.op("Div", [missing, g.integers([2])]))
+        afters.append(g.op("Sub", [missing, befores[-1]]))
+    none = g.integers([0, 0])
+    return g.op("Pad", [x, g.op("Concat", [none, *befores, none, *afters], axis=0), g.constant(0.0)])
 
 
 def channels_first_kernel(kernel: Array) -> Array:

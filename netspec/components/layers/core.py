@@ -39,6 +39,8 @@ class Dense(KernelLayer):
     """
 
     type = "dense"
+    time_major = True
+    lengths = "passes"
     short = "units"
     units: Size = Field(description="Size of the last axis of the result.")
 
@@ -279,6 +281,7 @@ class Embedding(WeightedLayer):
     """
 
     type = "embedding"
+    lengths = "passes"
     short = "output_dim"
     output_dim: Size = Field(description="Length of each vector.")
     input_dim: Size | None = Field(None, description="Number of ids; by default the input's `vocabulary`.", examples=[1000])
@@ -345,6 +348,7 @@ class Scale(WeightedLayer):
     """
 
     type = "scale"
+    lengths = "passes"
     use_bias: Bool = Field(False, description="Adds a learnt bias for each channel.")
     scale_initializer: Initializer = Field(default_factory=Ones, description="How the factors start.")
     bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")

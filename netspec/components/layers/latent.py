@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from netspec.components.fields import NotNegative
-from netspec.components.layers.base import Arrays, Forward, Priced
+from netspec.components.layers.base import Arrays, Forward, Lengths, Priced
 from netspec.components.layers.merge import Merge, different_ranks, disagreement
 from netspec.emit import Emitter, Value
 from netspec.tensor import TensorType
@@ -97,7 +97,8 @@ class ReconstructionError(Merge):
 
     type = "reconstruction_error"
     most_inputs = 2
-    lengths = "refuses"
+    lengths: ClassVar[Lengths] = "refuses"
+    time_major = False
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         a, b = inputs

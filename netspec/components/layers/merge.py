@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netspec.components.fields import Int, Texts
 from netspec.components.layers.activation import logical_axis
-from netspec.components.layers.base import Arrays, Forward, Layer
+from netspec.components.layers.base import Arrays, Forward, Layer, Lengths
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 from netspec.tensor import Dim, TensorType, deciding_multiple, total
@@ -21,6 +21,8 @@ class Merge(Layer):
     """A layer with two inputs or more."""
 
     short = "inputs"
+    lengths: ClassVar[Lengths] = "passes"
+    time_major: ClassVar[bool] = True
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
     operator: ClassVar[str] = ""
@@ -173,6 +175,10 @@ class Concat(Merge):
 
     type = "concat"
     axis: Int = Field(-1, description="The axis that grows; 1 is the first after the batch, -1 the last.")
+
+    def length_rule(self, inputs: Sequence[TensorType]) -> Lengths:
+        # Behind a sequence that ends early its filling would stand, and then the next one.
+        return "refuses" if logical_axis(self.type, self.axis, inputs[0]) == 1 else "passes"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         first = inputs[0]

@@ -106,6 +106,8 @@ class LayerNorm(Normalization):
     """
 
     type = "layer_norm"
+    time_major = True
+    lengths = "passes"
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         from flax import nnx
@@ -192,6 +194,8 @@ class RmsNorm(Normalization):
     """
 
     type = "rms_norm"
+    time_major = True
+    lengths = "passes"
     use_bias: Bool = Field(False, description="Adds a learnt bias for each channel.")
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:

@@ -57,6 +57,7 @@ class Recurrent(WeightedLayer):
     short = "units"
     keeps_axes = "return_sequences: true"
     lengths = "uses"
+    time_major = True
     stochastic = True
     carries = True
     operator: ClassVar[str] = ""

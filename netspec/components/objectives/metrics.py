@@ -4,6 +4,7 @@ Outputs are what the exported graph gives (probabilities or numbers in original 
 code judges a run and an ONNX file.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -29,82 +30,120 @@ class Tally:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How an output is read as classes: known from the network and its loss, never guessed from a batch.
+
+    `one_of`: the largest of the last axis wins. Otherwise each element decides for itself whether it is positive, from `cut`
+    on (0.5 for probabilities, 0 for margins), and the last axis holds labels.
+    """
+
+    one_of: bool = False
+    cut: float = 0.5
+
+    def flat(self, output: Array, target: Array) -> tuple[Array, Array]:
+        """Scores [positions, classes] with the true class of each [positions], or [positions, labels] with 0 or 1 for each."""
+        import numpy as np
+
+        scores = output.reshape(-1, output.shape[-1]) if output.ndim > 1 else output.reshape(-1, 1)
+        if not self.one_of:
+            return scores, (target.reshape(scores.shape) >= 0.5).astype(np.int64)
+        if target.ndim == output.ndim and target.shape == output.shape:
+            return scores, target.argmax(-1).reshape(-1)
+        return scores, target.reshape(-1).astype(np.int64)
+
+    def decided(self, scores: Array) -> Array:
+        """What scores that are flat already say: a class for each position, or 0 or 1 for each label."""
+        import numpy as np
+
+        return scores.argmax(-1) if self.one_of else (scores >= self.cut).astype(np.int64)
+
+
+EACH = Reading()
+ONE_OF = Reading(one_of=True)
+
+
 class Metric(Component):
     """A figure of how well outputs fit targets."""
 
     larger_is_better: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     """`classes` for labels, `scores` for one score an example, `numbers` for regression; '' for any."""
+    of_positive: ClassVar[bool] = False
+    """Where there are two classes, it is a figure of one of them."""
 
     @property
     def label(self) -> str:
         """What its figure is called, the part's name before it."""
         return self.type
 
-    def start(self, cut: float = 0.5) -> Tally:
-        """A fresh tally. One output a position means the class 1 from `cut` on: 0.5 for probabilities, 0 for margins."""
+    def start(self, reading: Reading = EACH) -> Tally:
+        """A fresh tally of outputs that are read in this way."""
         raise NotImplementedError
 
 
-def predicted_classes(output: Array, target: Array, cut: float = 0.5) -> tuple[Array, Array]:
-    """Labels predicted and true, flat. One output a position means the class 1 from `cut` on."""
-    import numpy as np
-
-    if output.shape[-1] == 1 and target.shape in (output.shape, output.shape[:-1]):
-        return (output.reshape(-1) >= cut).astype(np.int64), target.reshape(-1).astype(np.int64)
-    if target.shape == output.shape:
-        if target.ndim > 1 and np.issubdtype(target.dtype, np.floating) and np.allclose(target.sum(-1), 1.0):
-            return output.argmax(-1).reshape(-1), target.argmax(-1).reshape(-1)
-        return (output.reshape(-1) >= cut).astype(np.int64), target.reshape(-1).astype(np.int64)
-    return output.argmax(-1).reshape(-1), target.reshape(-1).astype(np.int64)
-
-
 class _Counts(Tally):
-    """A confusion matrix that grows with the classes it meets; rows are true, columns predicted."""
+    """How often each class, or each label, was found, missed and taken for another."""
 
-    def __init__(self, cut: float) -> None:
+    def __init__(self, reading: Reading) -> None:
         import numpy as np
 
-        self.cut = cut
-        self.matrix = np.zeros((2, 2), np.int64)
+        self.reading = reading
+        self.hits: Array = np.zeros(0, np.int64)
+        self.said: Array = np.zeros(0, np.int64)
+        self.true: Array = np.zeros(0, np.int64)
+        self.right, self.seen = 0, 0
 
     def update(self, output: Array, target: Array) -> None:
         import numpy as np
 
-        predicted, true = predicted_classes(output, target, self.cut)
-        if not true.size:
-            return
-        size = max(int(predicted.max()) + 1, int(true.max()) + 1, output.shape[-1], len(self.matrix))
-        if size > len(self.matrix):
-            grown = np.zeros((size, size), np.int64)
-            grown[: len(self.matrix), : len(self.matrix)] = self.matrix
-            self.matrix = grown
-        np.add.at(self.matrix, (true, predicted), 1)
+        scores, true = self.reading.flat(output, target)
+        said = self.reading.decided(scores)
+        self.right += int((said == true).sum())
+        self.seen += said.size
+        if self.reading.one_of:
+            size = max([scores.shape[-1], *(int(each.max()) + 1 for each in (said, true) if each.size)])
+            counts = [np.bincount(each, minlength=size) for each in (said[said == true], said, true)]
+        else:
+            counts = [(said & true).sum(0), said.sum(0), true.sum(0)]
+        self.hits, self.said, self.true = (
+            _added(before, now) for before, now in zip((self.hits, self.said, self.true), counts, strict=True)
+        )
 
     def scores(self) -> tuple[Array, Array]:
-        """Precision and recall of each class that is true or predicted; of the positive class alone where there are two."""
+        """Precision and recall of each class that is true or predicted, of the positive one alone where there are two; or of
+        each label."""
         import numpy as np
 
-        hits = np.diag(self.matrix).astype(np.float64)
-        precision = hits / np.maximum(self.matrix.sum(0), 1)
-        recall = hits / np.maximum(self.matrix.sum(1), 1)
-        kept = slice(1, 2) if len(hits) == 2 else self.matrix.sum(1) + self.matrix.sum(0) > 0
+        precision = self.hits / np.maximum(self.said, 1)
+        recall = self.hits / np.maximum(self.true, 1)
+        if not self.reading.one_of:
+            return precision, recall
+        kept = slice(1, 2) if len(self.hits) == 2 else self.said + self.true > 0
         return precision[kept], recall[kept]
+
+
+def _added(before: Array, now: Array) -> Array:
+    """Two counts, the shorter one filled up with zeros."""
+    import numpy as np
+
+    size = max(len(before), len(now))
+    return np.pad(before, (0, size - len(before))) + np.pad(now, (0, size - len(now)))
 
 
 class _Accuracy(_Counts):
     def result(self) -> float:
-        return float(self.matrix.trace() / max(self.matrix.sum(), 1))
+        return self.right / self.seen if self.seen else float("nan")
 
 
 class _Precision(_Counts):
     def result(self) -> float:
-        return float(self.scores()[0].mean())
+        return _mean(self.scores()[0])
 
 
 class _Recall(_Counts):
     def result(self) -> float:
-        return float(self.scores()[1].mean())
+        return _mean(self.scores()[1])
 
 
 class _F1(_Counts):
@@ -113,11 +152,15 @@ class _F1(_Counts):
 
         precision, recall = self.scores()
         both = precision + recall
-        return float(np.where(both > 0, 2 * precision * recall / np.where(both > 0, both, 1), 0).mean())
+        return _mean(np.where(both > 0, 2 * precision * recall / np.where(both > 0, both, 1), 0))
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 class Accuracy(Metric):
-    """Share of right answers.
+    """Share of right answers; of several labels an example, the share of right labels.
 
     ```yaml
     accuracy
@@ -127,12 +170,14 @@ class Accuracy(Metric):
     type = "accuracy"
     needs = "classes"
 
-    def start(self, cut: float = 0.5) -> Tally:
-        return _Accuracy(cut)
+    def start(self, reading: Reading = EACH) -> Tally:
+        return _Accuracy(reading)
 
 
 class Precision(Metric):
-    """Share of right ones among the positive answers; the mean over classes where there are more than two.
+    """Share of right ones among the positive answers; the mean over more classes than two, or over labels.
+
+    Source: `sklearn.metrics.precision_score`, binary or macro.
 
     ```yaml
     precision
@@ -141,13 +186,16 @@ class Precision(Metric):
 
     type = "precision"
     needs = "classes"
+    of_positive = True
 
-    def start(self, cut: float = 0.5) -> Tally:
-        return _Precision(cut)
+    def start(self, reading: Reading = EACH) -> Tally:
+        return _Precision(reading)
 
 
 class Recall(Metric):
-    """Share of the positives that were found; the mean over classes where there are more than two.
+    """Share of the positives that were found; the mean over more classes than two, or over labels.
+
+    Source: `sklearn.metrics.recall_score`, binary or macro.
 
     ```yaml
     recall
@@ -156,13 +204,16 @@ class Recall(Metric):
 
     type = "recall"
     needs = "classes"
+    of_positive = True
 
-    def start(self, cut: float = 0.5) -> Tally:
-        return _Recall(cut)
+    def start(self, reading: Reading = EACH) -> Tally:
+        return _Recall(reading)
 
 
 class F1(Metric):
-    """The harmonic mean of precision and recall; the mean over classes where there are more than two.
+    """The harmonic mean of precision and recall; the mean over more classes than two, or over labels.
+
+    Source: `sklearn.metrics.f1_score`, binary or macro.
 
     ```yaml
     f1
@@ -171,9 +222,10 @@ class F1(Metric):
 
     type = "f1"
     needs = "classes"
+    of_positive = True
 
-    def start(self, cut: float = 0.5) -> Tally:
-        return _F1(cut)
+    def start(self, reading: Reading = EACH) -> Tally:
+        return _F1(reading)
 
 
 class _TopK(Tally):
@@ -181,9 +233,8 @@ class _TopK(Tally):
         self.k, self.hits, self.seen = k, 0, 0
 
     def update(self, output: Array, target: Array) -> None:
-        flat = output.reshape(-1, output.shape[-1])
-        labels = target.reshape(-1).astype(int)
-        best = (-flat).argsort(-1, kind="stable")[:, : self.k]
+        scores, labels = ONE_OF.flat(output, target)
+        best = (-scores).argsort(-1, kind="stable")[:, : self.k]
         self.hits += int((best == labels[:, None]).any(-1).sum())
         self.seen += len(labels)
 
@@ -208,39 +259,43 @@ class TopKAccuracy(Metric):
     def label(self) -> str:
         return f"top_{self.k}_accuracy"
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _TopK(self.k)
 
 
 class _Ranked(Tally):
     """Keeps every score, for metrics that rank them; scikit-learn does the ranking."""
 
-    def __init__(self, function: str) -> None:
-        self.function = function
-        self.outputs: list[Array] = []
-        self.targets: list[Array] = []
+    def __init__(self, function: str, reading: Reading) -> None:
+        self.function, self.reading = function, reading
+        self.scores: list[Array] = []
+        self.true: list[Array] = []
 
     def update(self, output: Array, target: Array) -> None:
-        flat = output.reshape(len(output), -1) if output.ndim < 3 else output.reshape(-1, output.shape[-1])
-        self.outputs.append(flat)
-        self.targets.append(target.reshape(len(flat), -1)[:, 0])
+        scores, true = self.reading.flat(output, target)
+        self.scores.append(scores)
+        self.true.append(true)
 
     def result(self) -> float:
         import numpy as np
         from sklearn import metrics
 
-        scores, labels = np.concatenate(self.outputs), np.concatenate(self.targets).astype(int)
-        if len(np.unique(labels)) < 2:
-            return float("nan")
         function = getattr(metrics, self.function)
-        if scores.shape[1] <= 2:
-            return float(function(labels, scores[:, -1]))
-        per_class = [function(labels == i, scores[:, i]) for i in np.unique(labels)]
-        return float(np.mean(per_class))
+        scores, true = np.concatenate(self.scores), np.concatenate(self.true)
+        if self.reading.one_of:
+            classes = [1] if scores.shape[1] == 2 else list(range(scores.shape[1]))
+            pairs = [(true == index, scores[:, index]) for index in classes]
+        else:
+            pairs = [(true[:, index], scores[:, index]) for index in range(scores.shape[1])]
+        # A class that no row has, or that all have, cannot be ranked against the others.
+        found = [float(function(is_true, score)) for is_true, score in pairs if 0 < is_true.sum() < len(is_true)]
+        return float(np.mean(found)) if found else float("nan")
 
 
 class RocAuc(Metric):
-    """Area under the ROC curve; the mean of one class against the rest where there are more than two.
+    """Area under the ROC curve; the mean of one class against the rest where there are more than two, or over labels.
+
+    Source: `sklearn.metrics.roc_auc_score`, one against the rest, macro.
 
     ```yaml
     roc_auc
@@ -250,12 +305,14 @@ class RocAuc(Metric):
     type = "roc_auc"
     needs = "classes"
 
-    def start(self, cut: float = 0.5) -> Tally:
-        return _Ranked("roc_auc_score")
+    def start(self, reading: Reading = EACH) -> Tally:
+        return _Ranked("roc_auc_score", reading)
 
 
 class PrAuc(Metric):
-    """Average precision, the area under the precision-recall curve.
+    """Average precision, the area under the precision-recall curve; the mean over more classes than two, or over labels.
+
+    Source: `sklearn.metrics.average_precision_score`, binary or macro.
 
     ```yaml
     pr_auc
@@ -264,9 +321,10 @@ class PrAuc(Metric):
 
     type = "pr_auc"
     needs = "classes"
+    of_positive = True
 
-    def start(self, cut: float = 0.5) -> Tally:
-        return _Ranked("average_precision_score")
+    def start(self, reading: Reading = EACH) -> Tally:
+        return _Ranked("average_precision_score", reading)
 
 
 class _Perplexity(Tally):
@@ -301,62 +359,81 @@ class Perplexity(Metric):
     needs = "classes"
     larger_is_better = False
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _Perplexity()
 
 
 class _Errors(Tally):
-    """Sums of errors in float64."""
+    """Sums of errors in float64, for each column of the last axis."""
 
     def __init__(self) -> None:
-        self.count, self.absolute, self.squared, self.relative = 0, 0.0, 0.0, 0.0
-        self.target_mean, self.target_spread = 0.0, 0.0
+        self.count = 0
+        self.absolute: Any = 0.0
+        self.squared: Any = 0.0
+        self.relative: Any = 0.0
+        self.target_mean: Any = 0.0
+        self.target_spread: Any = 0.0
 
     def update(self, output: Array, target: Array) -> None:
         import numpy as np
 
-        wide = target.reshape(output.shape).astype(np.float64)
-        error = output.astype(np.float64) - wide
+        columns = output.shape[-1] if output.ndim > 1 else 1
+        wide = target.reshape(-1, columns).astype(np.float64)
+        error = output.reshape(-1, columns).astype(np.float64) - wide
         if not error.size:
             return
         # Means and spreads of batches are joined as Chan et al. (1983) do: sums of squares would cancel far from zero.
-        mean, before = float(wide.mean()), self.count
-        self.count += error.size
+        mean, before = wide.mean(0), self.count
+        self.count += len(error)
         gap = mean - self.target_mean
-        self.target_mean += gap * error.size / self.count
-        self.target_spread += float(((wide - mean) ** 2).sum()) + gap * gap * before * error.size / self.count
-        self.absolute += float(np.abs(error).sum())
-        self.squared += float((error * error).sum())
-        self.relative += float((np.abs(error) / np.maximum(np.abs(wide), 1e-12)).sum())
+        self.target_mean = self.target_mean + gap * len(error) / self.count
+        self.target_spread = self.target_spread + ((wide - mean) ** 2).sum(0) + gap * gap * before * len(error) / self.count
+        self.absolute = self.absolute + np.abs(error).sum(0)
+        self.squared = self.squared + (error * error).sum(0)
+        self.relative = self.relative + (np.abs(error) / np.maximum(np.abs(wide), np.finfo(np.float64).eps)).sum(0)
+
+    def mean(self, sums: Any) -> float:
+        """The mean over rows and columns."""
+        import numpy as np
+
+        return float(np.mean(sums)) / self.count if self.count else float("nan")
 
 
 class _Rmse(_Errors):
     def result(self) -> float:
-        return float((self.squared / max(self.count, 1)) ** 0.5)
+        return self.mean(self.squared) ** 0.5
 
 
 class _Mse(_Errors):
     def result(self) -> float:
-        return self.squared / max(self.count, 1)
+        return self.mean(self.squared)
 
 
 class _Mae(_Errors):
     def result(self) -> float:
-        return self.absolute / max(self.count, 1)
+        return self.mean(self.absolute)
 
 
 class _Mape(_Errors):
     def result(self) -> float:
-        return self.relative / max(self.count, 1)
+        return self.mean(self.relative)
 
 
 class _R2(_Errors):
     def result(self) -> float:
-        return 1 - self.squared / self.target_spread if self.target_spread > 0 else float("nan")
+        import numpy as np
+
+        squared, spread = np.atleast_1d(self.squared), np.atleast_1d(self.target_spread)
+        if self.count < 2:
+            return float("nan")
+        # As scikit-learn has it: what never varies is explained when it is met exactly, and not at all otherwise.
+        constant = spread <= self.count * (4 * np.finfo(np.float64).eps * np.abs(np.atleast_1d(self.target_mean))) ** 2
+        each = 1 - squared / np.where(constant, 1, spread)
+        return float(np.where(constant, np.where(squared > 0, 0.0, 1.0), each).mean())
 
 
 class Rmse(Metric):
-    """Root of the mean squared error, in the target's units.
+    """Root of the mean squared error over all columns, in the target's units.
 
     ```yaml
     rmse
@@ -367,7 +444,7 @@ class Rmse(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _Rmse()
 
 
@@ -383,7 +460,7 @@ class Mse(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _Mse()
 
 
@@ -399,7 +476,7 @@ class Mae(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _Mae()
 
 
@@ -415,12 +492,14 @@ class Mape(Metric):
     larger_is_better = False
     needs = "numbers"
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _Mape()
 
 
 class R2(Metric):
-    """Share of the target's variance that is explained.
+    """Share of the target's variance that is explained; the mean over columns where there are several.
+
+    Source: `sklearn.metrics.r2_score`, uniform average.
 
     ```yaml
     r2
@@ -430,7 +509,7 @@ class R2(Metric):
     type = "r2"
     needs = "numbers"
 
-    def start(self, cut: float = 0.5) -> Tally:
+    def start(self, reading: Reading = EACH) -> Tally:
         return _R2()
 
 

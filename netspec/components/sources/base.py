@@ -17,6 +17,10 @@ Kind: TypeAlias = Literal["number", "category", "array", "sequence"]
 `sequence`: for each row an array [steps, ...] of its own length."""
 
 
+KINDS: Mapping[str, Kind] = {"numbers": "number", "categories": "category", "images": "array"}
+"""What `preprocess` calls all columns of a kind."""
+
+
 @dataclass(frozen=True, eq=False)
 class Column:
     """One named column; `values` has one entry a row."""

@@ -163,7 +163,7 @@ class Adversarial:
             "optimizer": {"generator": optimizer, "discriminator": after.optimizer},
         }
         if "ema" in state:
-            changed["ema"] = averaged(state["ema"], generator, self.train.generator.ema or 0.0)
+            changed["ema"] = averaged(state["ema"], generator, self.train.generator.ema or 0.0, state["step"] + 1)
         return changed, {"generator_loss": loss, **figures, "generator_gradient": optax.tree.norm(found)}
 
     def _rounds(self, batch: Batch, key: jax.Array) -> _Examples:

@@ -8,6 +8,7 @@ from math import prod
 import jax
 import jax.numpy as jnp
 
+from netspec.compiler.network import Lengths, lengths_of, zeroed
 from netspec.components.layers import Priced
 from netspec.graph.ir import Graph, Node, Port
 from netspec.spec.training import KlSection
@@ -31,23 +32,33 @@ class Costs:
         """Whether some code is drawn, so that there is a divergence to tell."""
         return any(_price(node).price == "kl" for node in self.nodes)
 
-    def divergence(self, values: Mapping[Port, jax.Array]) -> jax.Array:
+    def divergence(self, values: Mapping[Port, jax.Array], lengths: Lengths) -> jax.Array:
         """The Kullback-Leibler divergence of each example's codes from the standard normal distribution, [batch], in nats."""
-        return self._summed("kl", values)
+        return self._summed("kl", values, lengths)
 
-    def each(self, values: Mapping[Port, jax.Array], step: jax.Array | None = None) -> jax.Array:
+    def each(self, values: Mapping[Port, jax.Array], lengths: Lengths, step: jax.Array | None = None) -> jax.Array:
         """What each example costs, [batch]; `step` given, the divergence counts as much as the warm-up says."""
         weight: float | jax.Array = self.kl.weight
         if step is not None and self.warmup:
             weight = weight * jnp.minimum(1.0, step / self.warmup)
-        return weight / self.elements * self._summed("kl", values) + self._summed("activity", values)
+        return weight / self.elements * self._summed("kl", values, lengths) + self._summed("activity", values, lengths)
 
-    def _summed(self, price: str, values: Mapping[Port, jax.Array]) -> jax.Array:
+    def _summed(self, price: str, values: Mapping[Port, jax.Array], lengths: Lengths) -> jax.Array:
         found = jnp.zeros(())
         for node in self.nodes:
             if _price(node).price == price:
-                found = found + _price(node).cost(*(values[port].astype(jnp.float32) for port in node.inputs))
+                found = found + _price(node).cost(*_counting(node, values, lengths))
         return found
+
+
+def _counting(node: Node, values: Mapping[Port, jax.Array], lengths: Lengths) -> list[jax.Array]:
+    """What a node reads, [batch, ...]; past the end of a sequence nothing costs anything: a zero has no price."""
+    found = []
+    for port, type in zip(node.inputs, node.input_types, strict=True):
+        steps = lengths_of(type, lengths)
+        x = values[port].astype(jnp.float32)
+        found.append(x if steps is None else zeroed(x, steps))
+    return found
 
 
 def _price(node: Node) -> Priced:

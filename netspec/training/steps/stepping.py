@@ -6,6 +6,7 @@ seed and the step, so a run can stop at any step and go on bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeAlias
@@ -71,9 +72,15 @@ def unless_failed(state: State, after: State, finite: jax.Array, *, skips: bool)
     return {**state, **after, "step": state["step"] + 1, "failed": failed}
 
 
-def averaged(average: Weights, parameters: Weights, keep: float) -> Weights:
-    """The moving average of weights after one step."""
-    return jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, average, parameters)
+def averaged(average: Weights, parameters: Weights, keep: float, updates: jax.Array) -> Weights:
+    """The moving average of weights after so many updates, this one among them.
+
+    It is debiased as Adam's averages are (Kingma and Ba 2015, section 3): after t updates each of them weighs what it
+    would in `(1 - keep) * sum(keep ** (t - i) * w_i)`, divided by `1 - keep ** t`. What weights were before the first
+    update counts for nothing.
+    """
+    share = (1 - keep) / -jnp.expm1(updates.astype(jnp.float32) * math.log(keep)) if keep else jnp.ones(())
+    return jax.tree.map(lambda old, new: old + share * (new - old), average, parameters)
 
 
 def computed_in(precision: str, weights: Weights) -> Weights:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ from netspec.training.steps.stepping import Figures, State, averaged, bookkeepin
 class Supervised:
     """Losses, optimizer and augmentation of a training, as functions to compile.
 
-    `class_weights` [classes] by output; `fills` by input is what a raw zero became. `mirrors` are outputs that are to
+    `class_weights` [labels, classes] by output; `fills` by input is what a raw zero became. `mirrors` are outputs that are to
     make the first input again: what moves it moves them too.
     """
 
@@ -47,13 +48,23 @@ class Supervised:
         return Costs(self.network.graph, next(iter(self.losses)), self.train.kl, self.steps_per_epoch)
 
     def schedule(self) -> optax.Schedule:
-        """From the update to the learning rate; accumulation goes on from one epoch to the next."""
-        updates = self.steps_per_epoch / self.train.gradient.accumulate
-        schedule: optax.Schedule = self.train.schedule.optax(self.train.optimizer.learning_rate, updates, self.train.epochs)
+        """From the update to the learning rate."""
+        rate = self.train.optimizer.learning_rate
+        schedule: optax.Schedule = self.train.schedule.optax(rate, self.updates_per_epoch, self.train.epochs)
         return schedule
 
+    @property
+    def updates_per_epoch(self) -> int:
+        """Updates of an epoch; its last one takes what has been accumulated by then."""
+        return -(-self.steps_per_epoch // self.train.gradient.accumulate)
+
+    def updates(self, step: Any) -> Any:
+        """How many updates come before a step."""
+        epochs, position = step // self.steps_per_epoch, step % self.steps_per_epoch
+        return epochs * self.updates_per_epoch + position // self.train.gradient.accumulate
+
     def optimizer(self) -> optax.GradientTransformation:
-        """Clipping, the optimizer with its schedule, accumulation."""
+        """Clipping, and the optimizer with its schedule."""
         gradient = self.train.gradient
         chain = []
         if gradient.clip_value is not None:
@@ -61,10 +72,7 @@ class Supervised:
         if gradient.clip_norm is not None:
             chain.append(optax.clip_by_global_norm(gradient.clip_norm))
         chain.append(self.train.optimizer.optax(self.schedule()))
-        transformation = optax.chain(*chain) if len(chain) > 1 else chain[0]
-        if gradient.accumulate > 1:
-            return optax.MultiSteps(transformation, gradient.accumulate).gradient_transformation()
-        return transformation
+        return optax.chain(*chain) if len(chain) > 1 else chain[0]
 
     @property
     def advice(self) -> str:
@@ -73,7 +81,7 @@ class Supervised:
 
     def rates(self, step: int) -> dict[str, float]:
         """The learning rate at a step."""
-        return {"learning_rate": float(np.asarray(self.schedule()(step // self.train.gradient.accumulate)))}
+        return {"learning_rate": float(np.asarray(self.schedule()(self.updates(step))))}
 
     def init(self, seed: int) -> State:
         """The state before the first step."""
@@ -86,6 +94,8 @@ class Supervised:
         }
         if self.train.ema is not None:
             state["ema"] = jax.tree.map(jnp.copy, parameters)
+        if self.train.gradient.accumulate > 1:
+            state["accumulated"] = {"gradient": jax.tree.map(jnp.zeros_like, parameters), "examples": jnp.zeros(())}
         return state
 
     def loss(
@@ -98,11 +108,11 @@ class Supervised:
         values, after = self.network.values(weights, inputs, rngs=key, lengths=batch.lengths)
         total = self._penalty(parameters)
         if self.costs.nodes:
-            total = total + self.costs.each(values, step).mean()
+            total = total + self.costs.each(values, batch.lengths, step).mean()
         for output, loss in self.losses.items():
             summed, count = self.summed(output, loss, values, batch)
             total = total + loss.weight * summed / count
-        told = {"train_kl": self.costs.divergence(values).mean()} if self.costs.draws else {}
+        told = {"train_kl": self.costs.divergence(values, batch.lengths).mean()} if self.costs.draws else {}
         return total, (after, told)
 
     def summed(
@@ -113,7 +123,9 @@ class Supervised:
         given = values[logits(graph, output, loss.link)].reshape(values[graph.outputs[output]].shape)
         each = loss.each(given.astype(jnp.float32), batch.targets[output])
         if self.class_weights and output in self.class_weights:
-            each = each * self.class_weights[output][batch.targets[output].astype(jnp.int32)].reshape(each.shape)
+            weights, target = self.class_weights[output], batch.targets[output].astype(jnp.int32)
+            labels = jnp.arange(len(weights)) if len(weights) > 1 else 0  # labels stand on the last axis
+            each = each * weights[labels, target].reshape(each.shape)
         return masked_sum(each, lengths_of(graph.output_types[output], batch.lengths))
 
     def _augmented(self, batch: Batch, key: jax.Array) -> Batch:
@@ -160,15 +172,35 @@ class Supervised:
         (loss, (statistics, told)), gradient = with_gradient(
             state["parameters"], state["statistics"], batch, key, state["step"]
         )
-        updates, optimizer = self.optimizer().update(gradient, state["optimizer"], state["parameters"])
-        after: State = {
-            "parameters": optax.apply_updates(state["parameters"], updates),
-            "statistics": statistics,
-            "optimizer": optimizer,
-        }
-        if "ema" in state:
-            after["ema"] = averaged(state["ema"], after["parameters"], self.train.ema or 0.0)
-        return after, {"train_loss": loss, **told}, gradient
+        learnt: State = {name: state[name] for name in ("parameters", "optimizer", "ema") if name in state}
+        if "accumulated" in state:
+            after = self._accumulated(learnt, state["accumulated"], gradient, len(batch.inputs[0]), state["step"])
+        else:
+            after = self._learnt(learnt, gradient, state["step"])
+        return {**after, "statistics": statistics}, {"train_loss": loss, **told}, gradient
+
+    def _learnt(self, learnt: State, gradient: Weights, step: jax.Array) -> State:
+        """Parameters, optimizer state and their average after one update by a gradient."""
+        updates, optimizer = self.optimizer().update(gradient, learnt["optimizer"], learnt["parameters"])
+        after: State = {"parameters": optax.apply_updates(learnt["parameters"], updates), "optimizer": optimizer}
+        if "ema" in learnt:
+            count = self.updates(step) + 1
+            after["ema"] = averaged(learnt["ema"], after["parameters"], self.train.ema or 0.0, count)
+        return after
+
+    def _accumulated(self, learnt: State, accumulated: State, gradient: Weights, examples: int, step: jax.Array) -> State:
+        """The same, where several batches make one update: their mean gradient, in which each example counts the same.
+
+        The last update of an epoch takes what there is, so that no batch is left over.
+        """
+        summed = jax.tree.map(lambda before, now: before + examples * now, accumulated["gradient"], gradient)
+        count = accumulated["examples"] + examples
+        position = step % self.steps_per_epoch
+        due = ((position + 1) % self.train.gradient.accumulate == 0) | (position + 1 == self.steps_per_epoch)
+        mean = jax.tree.map(lambda each: each / count, summed)
+        after = jax.lax.cond(due, lambda: self._learnt(learnt, mean, step), lambda: learnt)
+        kept = jax.tree.map(lambda each: jnp.where(due, 0, each), {"gradient": summed, "examples": count})
+        return {**after, "accumulated": kept}
 
 
 def masked_sum(each: jax.Array, lengths: jax.Array | None) -> tuple[jax.Array, jax.Array | int]:
