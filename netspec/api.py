@@ -85,12 +85,13 @@ def evaluate(
     part: str = "test",
     data: str | Path | None = None,
     data_root: str | Path | None = None,
+    data_changed: bool = False,
 ) -> Evaluation:
     """Metrics of a run, or of an .onnx file, on a part of its data (looked for below `data_root`) or on a file.
 
-    Raises SpecError.
+    Raises SpecError, NS534 where the data are others than the run was trained on, unless `data_changed` says so.
     """
-    return _predictor(run, data_root).evaluate(part, Path(data) if data else None)
+    return _predictor(run, data_root, data_changed=data_changed).evaluate(part, Path(data) if data else None)
 
 
 def predict(run: Run | str | Path, rows: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -142,8 +143,9 @@ def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple
     return validation.required(document, set)
 
 
-def _predictor(run: Predictor | str | Path, data_root: str | Path | None = None) -> Predictor:
+def _predictor(run: Predictor | str | Path, data_root: str | Path | None = None, *, data_changed: bool = False) -> Predictor:
     from netspec.inference import Predictor, open_predictor
 
-    roots = {"data_root": Path(data_root)} if data_root else {}
-    return run if isinstance(run, Predictor) else open_predictor(Path(run), roots)
+    if isinstance(run, Predictor):
+        return run
+    return open_predictor(Path(run), None, Path(data_root) if data_root else None, data_changed=data_changed)

@@ -13,8 +13,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from netspec.diagnostics import Diagnostic, SpecError
 
@@ -34,10 +35,14 @@ class NotRegular(OSError):
     """Something that is no regular file: what it is, is its `strerror`."""
 
 
-def open_regular(path: Path | str) -> BinaryIO:
-    """Open a regular file for reading bytes; a pipe is never waited for. Raises OSError."""
+def open_regular(path: Path | str, *, follow: bool = True) -> BufferedReader:
+    """Open a regular file for reading bytes; a pipe is never waited for, and a link only followed where that is said.
+
+    Raises OSError.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+        handle = os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except ValueError as error:  # a zero byte in the path
         raise NotRegular(errno.EINVAL, str(error)) from None
     kind = stat.S_IFMT(os.fstat(handle).st_mode)
@@ -108,9 +113,9 @@ def write_whole(path: Path, data: bytes | str) -> None:
         stream.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
 
 
-def json_text(data: Any, *, indent: int | None = None) -> str:
+def json_text(data: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
     """Data as JSON that every reader takes: what is not finite is `null`, for JSON has no NaN."""
-    return json.dumps(_finite(data), indent=indent, allow_nan=False)
+    return json.dumps(_finite(data), indent=indent, allow_nan=False, sort_keys=sort_keys)
 
 
 def _finite(data: Any) -> Any:

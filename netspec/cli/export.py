@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netspec.cli.environment import prepare_jax
-from netspec.cli.output import AsJson, DataRoot, Root, print_diagnostics, print_json
+from netspec.cli.output import AsJson, DataChanged, DataRoot, Root, print_diagnostics, print_json, tell
 from netspec.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def export(
             "`both` writes two files.",
         ),
     ] = "",
+    data_changed: DataChanged = False,
     json: AsJson = False,
     root: Root = None,
     data_root: DataRoot = None,
@@ -50,12 +51,13 @@ def export(
 
     written = []
     broken: list[Diagnostic] = []
-    whole = Run(run, root, data_root)
+    whole = Run(run, root, data_root, data_changed=data_changed)
     for name, file in _files(whole, part, output).items():
         opened = whole.asked(part=name) if name else whole
         exported = export_run(opened, file, opset=opset, inputs=inputs, outputs=outputs)
         written.append(exported)
         broken += broken_size(opened.spec, exported.file.bytes)
+        tell(opened.notices)
     if json:
         print_json(written[0].json() if len(written) == 1 else [each.json() for each in written])
     for exported in [] if json else written:

@@ -13,7 +13,7 @@ import typer
 
 from netspec.diagnostics import Diagnostic, Problem, SpecError, in_order
 from netspec.diagnostics.limit import limited
-from netspec.diagnostics.text import full
+from netspec.diagnostics.text import escaped, full
 from netspec.files import json_text
 from netspec.source import Plain, shown_lines
 from netspec.spec.overrides import parse_settings
@@ -29,6 +29,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 Root = Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Folder that paths in the spec stay below.")]
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", metavar="DIR", help="Folder where data files are looked for first.")
+]
+DataChanged = Annotated[
+    bool, typer.Option("--data-changed", help="The data are not those that the run was trained on, and that is meant.")
 ]
 Device = Annotated[
     str | None, typer.Option("--device", metavar="cpu|gpu|tpu", help="Where to compute; an error if it is not there.")
@@ -70,6 +73,12 @@ def dims(given: list[str] | None) -> dict[str, int]:
             raise SpecError(Diagnostic("NS410", f"`--dim {text}` is not `NAME=N`", help=help, exit_code=2))
         found[match[1]] = int(match[2])
     return found
+
+
+def tell(notices: Iterable[str]) -> None:
+    """What is to be said beside a result, on standard error."""
+    for notice in notices:
+        sys.stderr.write(f"note: {escaped(notice)}\n")
 
 
 def print_json(data: Any) -> None:

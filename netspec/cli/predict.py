@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from netspec.cli.evaluate import Model, opened
-from netspec.cli.output import DataRoot, Device, Root
+from netspec.cli.output import DataRoot, Device, Root, tell
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.files import json_text, written_whole
 
@@ -74,6 +74,7 @@ def predict(
 
     assert rows is not None
     found = _answers(predictor, predictor.predict(read_rows(rows, predictor)))
+    tell(predictor.notices)
     with _stream(file) as stream:
         if chosen == "jsonl":
             stream.writelines(json_text(row) + "\n" for row in found)

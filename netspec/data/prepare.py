@@ -152,14 +152,17 @@ def _stream_part(stream: Stream, preprocess: Preprocess) -> Part:
     return Part({name: inputs}, {output: targets}, {COLUMN: texts_of(inputs, target.classes, joined)}, {}, stream)
 
 
-def prepare_part(spec: Spec, graph: Graph, roots: Roots, preprocess: Preprocess, part: str) -> Part:
-    """One part of a spec's data under preprocessing that was fitted before; `all` is every row. Raises SpecError.
+def prepare_part(
+    spec: Spec, graph: Graph, roots: Roots, preprocess: Preprocess, part: str, expected: str | None = None
+) -> Part:
+    """One part of a spec's data under preprocessing that was fitted before; `all` is every row.
 
-    The graph is the one whose outputs the targets are held against, with its dims bound.
+    The graph is the one whose outputs the targets are held against, with its dims bound; `expected` is the hash of the data
+    that training saw. Raises SpecError, NS534 where these are others.
     """
     place = Place(spec)
     if place.data.series is not None and place.data.series.target == "next":
-        return _stream_of(place, roots, preprocess, part)
+        return _stream_of(place, roots, preprocess, part, expected)
     reading = _read(place, roots)
     kinds = {column.name: column.kind for pipe in preprocess.inputs.values() for column in pipe.columns}
     kinds |= {pipe.column: pipe.kind for pipe in preprocess.targets.values()}
@@ -177,16 +180,26 @@ def prepare_part(spec: Spec, graph: Graph, roots: Roots, preprocess: Preprocess,
             help = f"add `split: {{{part}: 0.15}}`"
             raise place.problem("NS504", f"the data has no {part} part", ("data", "split"), help)
         rows = parts[part]
+        _check_same(place, data_hash(raw, parts), expected)
     raw = {name: of_kind(place, name, raw[name], kind) for name, kind in kinds.items()}
     return _part(place, part, preprocess, raw, rows, graph.output_types, first_row(reading, part, rows))
 
 
-def _stream_of(place: Place, roots: Roots, preprocess: Preprocess, part: str) -> Part:
+def _check_same(place: Place, found: str, expected: str | None) -> None:
+    """The data are those that the run was trained on. Raises SpecError NS534."""
+    if expected is not None and found != expected:
+        help = "rows of the other parts may be among these: restore the data, or say `--data-changed`"
+        raise place.problem("NS534", "the data changed since the run was trained", ("data", "source"), help)
+
+
+def _stream_of(place: Place, roots: Roots, preprocess: Preprocess, part: str, expected: str | None) -> Part:
     """A part of one long text under a tokenizer that was fitted before."""
     assert place.data.series is not None
     ((name, type),) = ((name, pipe.type) for name, pipe in preprocess.inputs.items())
     reader = StreamReader(place, Graph("network", {name: type}, (), {}), place.data.series)
     text = _whole_text(place, roots)
+    if part != "all":
+        _check_same(place, hashlib.sha256(text.encode()).hexdigest(), expected)
     pieces = reader.parts(text) if part != "all" else {"all": text}
     if part not in pieces:
         raise place.problem("NS504", f"the data has no {part} part", ("data", "split"), f"add `split: {{{part}: 0.1}}`")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +13,25 @@ if TYPE_CHECKING:
 
 
 def open_predictor(
-    path: Path, roots: Mapping[str, Path | None] | None = None, *, part: str = "", output: str = ""
+    path: Path,
+    root: Path | None = None,
+    data_root: Path | None = None,
+    *,
+    part: str = "",
+    output: str = "",
+    data_changed: bool = False,
 ) -> Predictor:
-    """A run folder or an .onnx file, of a run a part or one value. Raises SpecError where it is neither."""
+    """A run folder or an .onnx file, of a run a part or one value.
+
+    `data_changed` judges a run on data that are others than those it was trained on. Raises SpecError where it is neither.
+    """
     from netspec.inference.onnx import OnnxModel
     from netspec.inference.run import Run
 
     if path.is_file():
-        return OnnxModel(path, **(roots or {}), part=part, output=output)
+        return OnnxModel(path, root, data_root, part=part, output=output)
     if path.is_dir():
-        return Run(path, **(roots or {}), part=part, output=output)
+        return Run(path, root, data_root, part=part, output=output, data_changed=data_changed)
     raise SpecError(Diagnostic("NS531", f"`{path}` is neither a run folder nor an .onnx file", exit_code=2))
 
 

@@ -57,6 +57,13 @@ class Predictor(ABC):
     preprocess: Preprocess
     plans: Mapping[str, OutputPlan]
     roots: Roots
+    notices: tuple[str, ...] = ()
+    """What is to be said before its answers are believed."""
+
+    @property
+    def data_sha256(self) -> str | None:
+        """The hash of the data that training saw, where it is known and to be held to."""
+        return None
 
     @property
     def rows_at_once(self) -> int:
@@ -105,7 +112,7 @@ class Predictor(ABC):
     def part(self, name: str, data: Path | None = None) -> Part:
         """A part of the spec's own data, or with `data` all rows of that file."""
         if data is None:
-            return prepare_part(self.spec, self.graph, self.roots, self.preprocess, name)
+            return prepare_part(self.spec, self.graph, self.roots, self.preprocess, name, self.data_sha256)
         return prepare_part(with_source(self.spec, data), self.graph, data_roots(data), self.preprocess, "all")
 
     def evaluate(self, part: str = "test", data: Path | None = None) -> Evaluation:

@@ -21,9 +21,10 @@ from netspec.data.stream import in_lanes
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.objective import losses_by_output
 from netspec.inference.predictor import Predictor
-from netspec.training import checkpoint
 from netspec.training.batches import on_device
-from netspec.training.folder import RunFolder
+from netspec.training.checkpoint import weights_of
+from netspec.training.folder import MANIFEST, RunFolder, damaged
+from netspec.training.seal import hash_of
 
 Array = np.ndarray[Any, Any]
 
@@ -39,11 +40,15 @@ class Run(Predictor):
         *,
         part: str = "",
         output: str = "",
+        data_changed: bool = False,
     ) -> None:
         self.folder = RunFolder(Path(path))
-        self.manifest: Mapping[str, Any] = self.folder.read_json("manifest.json")
+        self.manifest: Mapping[str, Any] = self.folder.manifest()
+        if self.manifest["version"] == 1:
+            self.notices = ("this run is an earlier version's: what it lists no hash for cannot be checked",)
         self.spec, self.program, self.fitted = self.folder.program()
-        self.roots = self._roots(root, data_root)
+        self.given = (root, data_root)
+        self.data_changed = data_changed
         self.losses = losses_by_output(self.spec, self.program.main)
         self.part_name, self.output_name = part, output
         self.shipped = self._shipment(part, output)
@@ -54,7 +59,7 @@ class Run(Predictor):
 
     def asked(self, *, part: str = "", output: str = "") -> Run:
         """The same run, asked by another part or for another value. Raises SpecError NS303."""
-        return Run(self.folder.path, self.roots.root, self.roots.data_root, part=part, output=output)
+        return Run(self.folder.path, *self.given, part=part, output=output, data_changed=self.data_changed)
 
     def _shipment(self, part: str, output: str) -> Shipment:
         try:
@@ -62,22 +67,74 @@ class Run(Predictor):
         except Problem as problem:
             raise SpecError(Diagnostic(problem.code, problem.message, help=problem.help, exit_code=2)) from None
 
-    def _roots(self, root: Path | None, data_root: Path | None) -> Roots:
-        """Where the data was when the run began, unless told otherwise."""
-        kept = self.manifest["roots"]
-        given = data_root or (Path(kept["data_root"]) if kept["data_root"] else None)
-        return Roots(Path(kept["folder"]), root or Path(kept["root"]), given and given.resolve())
+    @cached_property
+    def roots(self) -> Roots:  # type: ignore[override]
+        """Where the data was when the run began, unless told otherwise.
+
+        Raises SpecError NS006 where that is no place that whoever asks has named, or stands in: a run may be a stranger's.
+        """
+        root, data_root = self.given
+        kept = {name: Path(path).resolve() if path else None for name, path in self.manifest["roots"].items()}
+        folder, own = kept.get("folder") or self.folder.path, root or kept.get("root") or self.folder.path
+        remembered = kept.get("data_root")
+        if root is None and not self._is_at_home(own, folder):
+            if data_root is None:
+                help = f"name it yourself: `--root {own}`, or where its data are: `--data-root DIR`"
+                raise self._outside(f"the data of this run lie below `{own}`, which is not here", help)
+            folder = own = data_root.resolve()
+        if data_root is None and remembered is not None and not remembered.is_relative_to(own.resolve()):
+            raise self._outside(f"the data of this run lie in `{remembered}`", f"name it yourself: `--data-root {remembered}`")
+        return Roots(folder, own.resolve(), data_root.resolve() if data_root else remembered)
+
+    @property
+    def data_sha256(self) -> str | None:
+        return None if self.data_changed or self.part_name else str(self.manifest["data_sha256"])
+
+    def _outside(self, message: str, help: str) -> SpecError:
+        return SpecError(Diagnostic("NS006", message, help=(help,), exit_code=2))
+
+    def _is_at_home(self, root: Path, folder: Path) -> bool:
+        """Whether a run remembers the project that it stands in, or that it is asked from, or its spec is there still."""
+        run = self.folder.path.resolve()
+        here = {Roots.of(run / MANIFEST).root, Roots.of(Path.cwd() / MANIFEST).root, Path.cwd().resolve(), run.parent}
+        if run.parent.name == self.manifest["name"]:
+            here.add(run.parent.parent.parent)  # ROOT/runs/NAME/TIME
+        if not folder.is_relative_to(root):
+            return False
+        return root in here or self._has_the_spec(folder)
+
+    def _has_the_spec(self, folder: Path) -> bool:
+        """Whether the spec that the run began with stands where it was: nobody else can have put it there."""
+        own = next((name for name in ("spec.yaml", "spec.json") if name in self.manifest.get("files", {})), None)
+        name = Path(str(self.manifest.get("spec_file", ""))).name
+        if own is None or not name:
+            return False
+        try:
+            return hash_of(folder / name) == self.manifest["files"][own]
+        except OSError:
+            return False
 
     @cached_property
     def weights(self) -> dict[str, Array]:
         """The best weights by name. Raises SpecError NS531 before the first checkpoint, NS530 for damage."""
-        found = checkpoint.best_weights(self.folder.checkpoints)
-        if found is None:
+        saved, told = self.folder.newest()
+        if saved is None:
             raise SpecError(
                 Diagnostic("NS531", f"`{self.folder.path}` has no checkpoint yet", help=("train it first",), exit_code=2)
             )
+        self.notices += tuple(f"{line}: the checkpoint before is used" for line in told)
+        found = weights_of(saved)
+        self._check(found)
         own = {name for name, _ in self.graph.weights()}
         return {name: array for name, array in found.items() if name in own}
+
+    def _check(self, found: Mapping[str, Array]) -> None:
+        """The weights are the network's, and numbers. Raises SpecError NS530."""
+        for name, weight in self.graph.weights():
+            if name not in found or found[name].shape != tuple(weight.shape):
+                raise damaged(f"the checkpoint in `{self.folder.checkpoints}` does not fit the spec: `{name}`")
+            if not np.isfinite(found[name]).all():
+                raise damaged(f"the weights `{name}` in `{self.folder.checkpoints}` are not all numbers")
 
     @cached_property
     def module(self) -> Network:

@@ -36,6 +36,7 @@ def finish(
         from netspec.proof.run import export_run
 
         exported = export_run(run, folder.path / "model.onnx")
+        folder.add("model.onnx", "model.parity.json", "model.examples.npz")
         worst = max(output.max_abs for output in exported.parity.outputs.values())
         display.line(f"exported    {exported.file.path}   {size(exported.file.bytes)}   opset {exported.file.opset}", "bold")
         display.line(
@@ -51,6 +52,6 @@ def finish(
 def _last_figures(folder: RunFolder) -> dict[str, float]:
     """The figures of the epoch whose weights are judged and shipped: the best, or the last where there is none."""
     lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()] if folder.metrics.exists() else []
-    best = folder.read_json("manifest.json").get("best_epoch")
+    best = folder.manifest().get("best_epoch")
     chosen = [line for line in lines if line["epoch"] == best] or lines[-1:]
     return dict(chosen[0]) if chosen else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import time
@@ -11,14 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.pictures import write
-from netspec.diagnostics import Diagnostic, SpecError
-from netspec.files import write_whole
+from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.files import exists, is_folder, json_text, write_whole
 from netspec.graph import Program, build
-from netspec.source import Document, read_own
+from netspec.source import read_own
 from netspec.spec import Spec, read_spec
 from netspec.spec.expand import expanded
+from netspec.training.checkpoint import Listed, Saved, load_newest, prune
+from netspec.training.seal import Damaged, hash_of, read_json, read_sealed, sealed
+
+MANIFEST, RESOLVED, PREPROCESS = "manifest.json", "resolved.json", "preprocess.json"
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,69 @@ class RunFolder:
         """One line an epoch."""
         return self.path / "metrics.jsonl"
 
-    def read_json(self, name: str) -> Any:
-        """A JSON file of the run. Raises SpecError NS531 where it is missing or broken."""
+    def manifest(self) -> dict[str, Any]:
+        """What the run says of itself. Raises SpecError NS531 where there is none, NS530 where it is damaged."""
+        path = self.path / MANIFEST
+        if not exists(path):
+            raise _no_run(self.path, f"`{MANIFEST}` is missing")
         try:
-            return json.loads((self.path / name).read_text())
-        except (OSError, ValueError):
-            message = f"`{self.path}` is not a run folder: `{name}` is missing or broken"
-            raise SpecError(
-                Diagnostic("NS531", message, help=("name the folder that `netspec train` printed",), exit_code=2)
-            ) from None
+            data = read_sealed(path)
+        except Damaged as damage:
+            raise damaged(str(damage)) from None
+        try:
+            RunManifest.model_validate(data)
+        except ValidationError as error:
+            where = ".".join(str(step) for step in error.errors()[0]["loc"])
+            raise damaged(f"`{path}` is damaged: `{where}` is not what netspec writes") from None
+        return data
+
+    def is_run(self) -> bool:
+        """Whether a run has begun here."""
+        return exists(self.path / MANIFEST)
+
+    def update(self, **changes: Any) -> dict[str, Any]:
+        """The manifest with some fields changed, written whole."""
+        data = sealed({**self.manifest(), **changes})
+        write_whole(self.path / MANIFEST, json_text(data, indent=1))
+        return data
+
+    def begin(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Write what a run is made of, and then the manifest that lists it."""
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        for name, content in files.items():
+            write_whole(self.path / name, content)
+        write_whole(self.path / MANIFEST, json_text(sealed({**manifest, "version": 2, "files": hashes}), indent=1))
+
+    def add(self, *names: str) -> None:
+        """List files that were written by now with their hashes."""
+        files = {name: hash_of(self.path / name) for name in names if (self.path / name).is_file()}
+        self.update(files={**self.manifest()["files"], **files})
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run, as the manifest lists it. Raises SpecError NS530 for one that is damaged or gone."""
+        manifest = self.manifest()
+        expected = manifest.get("files", {}).get(name)
+        if expected is None and manifest["version"] > 1:
+            raise damaged(f"`{self.path / MANIFEST}` does not list `{name}`")
+        try:
+            return read_json(self.path / name, expected)
+        except Damaged as damage:
+            raise damaged(str(damage)) from None
+
+    @property
+    def listed(self) -> list[Listed]:
+        """The checkpoints that the manifest lists, oldest first."""
+        return [Listed(*each) for each in self.manifest().get("checkpoints", ())] if self.is_run() else []
+
+    def newest(self) -> tuple[Saved | None, tuple[str, ...]]:
+        """The newest sound checkpoint, and what is wrong with newer ones. Raises SpecError NS530 where all are damaged."""
+        return load_newest(self.checkpoints, self.listed)
+
+    def keep(self, saved: Listed, most: int) -> None:
+        """List a checkpoint that was saved, and drop all but the newest `most`."""
+        kept = [*(each for each in self.listed if each.name != saved.name), saved][-most:]
+        self.update(checkpoints=[list(each) for each in kept], last=saved.name)
+        prune(self.checkpoints, kept)
 
     def write_picture(self, name: str, picture: Any) -> None:
         """Write a picture [height, width, 3] of bytes below `samples`."""
@@ -53,19 +114,56 @@ class RunFolder:
         write(self.path / "samples" / name, picture)
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
-        """Write a JSON file whole or not at all."""
-        write_whole(self.path / name, json.dumps(data, indent=1))
+        """Write a JSON file whole or not at all, and list it."""
+        write_whole(self.path / name, json_text(data, indent=1))
+        self.add(name)
 
     def program(self) -> tuple[Spec, Program, Preprocess]:
-        """The spec, its program with all dims bound, and the fitted preprocessing."""
-        manifest = self.read_json("manifest.json")
-        text = json.dumps(self.read_json("resolved.json"), indent=1)
-        spec, found = read_spec(read_own(text, str(self.path / "resolved.json")), {})
+        """The spec, its program with all dims bound, and the fitted preprocessing. Raises SpecError."""
+        manifest = self.manifest()
+        text = json.dumps(self.read_json(RESOLVED), indent=1)
+        spec, found = read_spec(read_own(text, str(self.path / RESOLVED)), {})
         program, more = build(spec) if spec else (None, ())
         if spec is None or program is None:
             raise SpecError((*found, *more))
-        bound = program.bind(manifest["lengths"]).with_ragged(manifest["ragged"])
-        return spec, bound, Preprocess.from_json(self.read_json("preprocess.json"))
+        fitted = self.read_json(PREPROCESS)
+        try:
+            bound = program.bind(manifest["lengths"]).with_ragged(manifest["ragged"])
+            return spec, bound, Preprocess.from_json(fitted)
+        except (Problem, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            # What a stranger wrote in the form of a run, or a run of another version.
+            message = f"`{self.path / PREPROCESS}` does not fit the spec of the run ({type(error).__name__})"
+            raise damaged(message) from None
+
+
+class RunManifest(BaseModel):
+    """What a run's manifest has to hold."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    version: int
+    name: str
+    state: str
+    started: str
+    lengths: dict[str, int]
+    ragged: list[str]
+    rows: dict[str, int]
+    data_sha256: str
+    roots: dict[str, str]
+    files: dict[str, str] = {}
+    checkpoints: list[tuple[str, int, str] | list[str | int]] = []
+    threshold: float | None = None
+
+
+def damaged(what: str) -> SpecError:
+    """NS530 for a file of a run that is not what was written."""
+    help = "restore the folder from a copy, or train again"
+    return SpecError(Diagnostic("NS530", what, help=(help,), exit_code=5))
+
+
+def _no_run(path: Path, why: str) -> SpecError:
+    help = "name the folder that `netspec train` printed"
+    return SpecError(Diagnostic("NS531", f"`{path}` is not a run folder: {why}", help=(help,), exit_code=2))
 
 
 def new_run(runs: Path, name: str) -> RunFolder:
@@ -93,8 +191,17 @@ def _unwritable(path: Path, error: OSError) -> SpecError:
 def newest_run(runs: Path, name: str) -> RunFolder | None:
     """The run of that name that was started last."""
     folder = runs / name
-    found = sorted((p for p in folder.iterdir() if (p / "manifest.json").exists()), reverse=True) if folder.is_dir() else []
-    return RunFolder(found[0]) if found else None
+    found = [RunFolder(path) for path in folder.iterdir() if RunFolder(path).is_run()] if is_folder(folder) else []
+    return max(found, key=started, default=None)
+
+
+def started(folder: RunFolder) -> tuple[float, str]:
+    """When a run was started, by its manifest; the name decides where that cannot be read."""
+    try:
+        manifest = read_sealed(folder.path / MANIFEST)
+        return float(manifest.get("started_at", 0.0)), folder.path.name
+    except (Damaged, TypeError, ValueError):
+        return 0.0, folder.path.name
 
 
 class Lock:
@@ -132,8 +239,11 @@ class Lock:
             self.stream.close()
 
 
-def describe_spec(folder: RunFolder, spec: Spec, document: Document) -> None:
-    """Write `spec.yaml` as it was written and `resolved.json` with every default."""
-    name = "spec.json" if document.is_json else "spec.yaml"
-    write_whole(folder.path / name, document.text)
-    folder.write_json("resolved.json", expanded(spec))
+def files_of(spec: Spec, preprocess: Preprocess) -> dict[str, bytes]:
+    """The files that a run is made of: the spec as it was written, with every default, and what was fitted."""
+    name = "spec.json" if spec.document.is_json else "spec.yaml"
+    return {
+        name: spec.document.text.encode(),
+        RESOLVED: json.dumps(expanded(spec), indent=1).encode(),
+        PREPROCESS: json.dumps(preprocess.json(), indent=1).encode(),
+    }

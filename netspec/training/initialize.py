@@ -12,7 +12,7 @@ from netspec.graph.ir import Program
 from netspec.spec import Spec
 from netspec.spec.reader import dotted
 from netspec.tensor import Shape
-from netspec.training import checkpoint
+from netspec.training.checkpoint import weights_of
 from netspec.training.references import referred
 
 Array = np.ndarray[Any, Any]
@@ -28,8 +28,9 @@ def initial_weights(spec: Spec, program: Program, roots: Roots) -> dict[str, Arr
         folder = referred(roots.runs, section.run)
     except Problem as problem:
         raise _refused(spec, problem.code, problem.message, ("initialize", "from"), *problem.help) from None
-    there = checkpoint.best_weights(folder.checkpoints)
-    if there is None:
+    saved, _ = folder.newest()
+    there = {} if saved is None else weights_of(saved)
+    if saved is None:
         raise _refused(spec, "NS531", f"`{folder.path}` has no checkpoint yet", ("initialize", "from"), "train it first")
     shapes = {name: weight.shape for graph in program.graphs.values() for name, weight in graph.weights()}
     found: dict[str, Array] = {}

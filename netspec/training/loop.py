@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +16,14 @@ import numpy as np
 
 from netspec.components.layers.conv import Convolution
 from netspec.diagnostics import Diagnostic, Severity, SpecError
-from netspec.files import json_text
+from netspec.files import json_text, unwritable, write_whole
 from netspec.graph.ir import Graph
 from netspec.spec.training import Training
 from netspec.training import checkpoint
 from netspec.training.batches import Feed, Piece
 from netspec.training.folder import RunFolder
 from netspec.training.judge import Judge
+from netspec.training.seal import Damaged, read_bytes
 from netspec.training.state import Weights, evaluated, packed, started_from, unpacked
 from netspec.training.steps.stepping import (
     MOST_SKIPPED,
@@ -120,6 +122,7 @@ class Trainer:
         self.queue: list[jax.Array] = []
         self.told: tuple[str, ...] = ()
         self.done, self.shown = 0, 0.0
+        self.order = max((each.order for each in self.folder.listed), default=0)
         self.saved_at = 0.0
         self.save_seconds = 0.0
         self.best: dict[str, np.ndarray[Any, Any]] | None = None
@@ -128,10 +131,24 @@ class Trainer:
         step = self.objective.watched_step if self.watching else self.objective.step
         self.one, self.many = compiled_step(step), compiled_chunk(step)
 
-    def run(self, *, resume: bool = False, stop_after: int | None = None) -> Outcome:
-        """Train to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
+    def begin(self, *, resume: bool = False) -> tuple[State, Progress]:
+        """The state before the first step, or that of the newest checkpoint; nothing is written. Raises SpecError."""
+        state = self.objective.init(self.train.seed)
+        if self.start:
+            state = started_from(state, self.start)
+        if not resume:
+            return state, Progress()
+        saved, told = self.folder.newest()
+        for line in told:
+            self.watcher.told(f"{line}: going back to the checkpoint before")
+        if saved is None:
+            return state, Progress()
+        self.order = max(self.order, saved.order)
+        return unpacked(saved.arrays, state), Progress(**saved.notes["progress"])
+
+    def run(self, state: State, progress: Progress, *, stop_after: int | None = None) -> Outcome:
+        """Train from a state to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
         checkpoint.sweep(self.folder.checkpoints)
-        state, progress = self._begin(resume)
         for line in self.judge.before(evaluated(state)) if progress.epoch == 0 else ():
             self.watcher.told(line)
         self.watcher.started(self.train.epochs, self.rows, progress.epoch)
@@ -147,19 +164,6 @@ class Trainer:
         if self.signalled is not None:
             raise SystemExit(128 + number)  # the second one leaves at once; nothing is half written
         self.signalled = number
-
-    def _begin(self, resume: bool) -> tuple[State, Progress]:
-        state = self.objective.init(self.train.seed)
-        if self.start:
-            state = started_from(state, self.start)
-        if not resume:
-            return state, Progress()
-        saved, told = checkpoint.load_newest(self.folder.checkpoints)
-        for line in told:
-            self.watcher.told(f"{line}: going back to the one before")
-        if saved is None:
-            return state, Progress()
-        return unpacked(saved.arrays, state), Progress(**saved.notes["progress"])
 
     def _epochs(self, state: State, progress: Progress, stop_after: int | None) -> Outcome:
         self._rewrite_metrics(progress)
@@ -190,7 +194,7 @@ class Trainer:
     def _rolled_back(self, progress: Progress, failed: int) -> tuple[State, Progress]:
         """The last checkpoint (or the very start), told to pass over the step that failed."""
         self.watcher.told(f"step {failed} was not finite: back to the last checkpoint, to pass it over")
-        state, before = self._begin(resume=True)
+        state, before = self.begin(resume=True)
         passed = [int(step) for step in np.asarray(state["skipped"]) if step >= 0]
         passed = [*dict.fromkeys([*self.passed_over, *passed, failed])][:MOST_SKIPPED]
         self.passed_over = passed
@@ -204,7 +208,7 @@ class Trainer:
         """The last checkpoint (or the very start), from where the steps are done again and watched."""
         self.watching = True
         self._compile()
-        state, before = self._begin(resume=True)
+        state, before = self.begin(resume=True)
         self._rewrite_metrics(before)
         return state, before
 
@@ -337,27 +341,39 @@ class Trainer:
         arrays = packed(state)
         best = self.best if self.best is not None else self._best_before()
         arrays |= {f"best/{name}": array for name, array in best.items()} if best else {}
-        path = checkpoint.save(folder, step, arrays, {"progress": progress.json()})
-        checkpoint.link(folder, "last", path)
-        checkpoint.link(folder, "best", path)
-        checkpoint.prune(folder, self.train.checkpoint.keep)
+        self.order += 1
+        saved = checkpoint.save(folder, step, arrays, {"progress": progress.json()}, self.order)
+        self.folder.keep(saved, self.train.checkpoint.keep)
         self.saved_at = time.perf_counter()
         self.save_seconds = self.saved_at - began
 
     def _best_before(self) -> dict[str, np.ndarray[Any, Any]]:
         """The best weights of the checkpoint that this run was resumed from."""
-        saved, _ = checkpoint.load_newest(self.folder.checkpoints)
+        saved, _ = self.folder.newest()
         if saved is None:
             return {}
         return {name.removeprefix("best/"): array for name, array in saved.arrays.items() if name.startswith("best/")}
 
     def _rewrite_metrics(self, progress: Progress) -> None:
-        """Drop lines of epochs that are to be repeated, as after a kill."""
-        if not self.folder.metrics.exists():
+        """Drop lines of epochs that are to be repeated, as after a kill; what is damaged is written anew."""
+        path = self.folder.metrics
+        if not path.exists() and not path.is_symlink():
             return
-        lines = [json.loads(line) for line in self.folder.metrics.read_text().splitlines() if line.endswith("}")]
-        kept = [line for line in lines if line["epoch"] <= progress.epoch]
-        self.folder.metrics.write_text("".join(json_text(line) + "\n" for line in kept))
+        found: dict[int, dict[str, Any]] = {}
+        try:
+            for line in read_bytes(path).decode(errors="replace").splitlines():
+                with suppress(ValueError, KeyError, TypeError):  # a line that a kill has cut off
+                    record = json.loads(line)
+                    found[record["epoch"]] = record
+        except Damaged as damage:
+            self.watcher.told(f"{damage}: it is written again")
+        kept = [found.get(record["epoch"], record) for record in progress.history]
+        try:
+            if path.is_symlink() or not path.is_file():
+                path.unlink()
+        except OSError as error:
+            raise unwritable(path, error) from None
+        write_whole(path, "".join(json_text(line) + "\n" for line in kept))
 
 
 def _not_a_number(monitor: str) -> Diagnostic:

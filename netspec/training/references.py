@@ -5,12 +5,12 @@ A folder `NAME` that is a run itself, as `--run runs/NAME` makes it, is the one 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from netspec.diagnostics import Problem
+from netspec.files import is_folder
 from netspec.spec.sections import RUN_REFERENCE
-from netspec.training.folder import RunFolder
+from netspec.training.folder import RunFolder, started
 
 _FINISHED = ("finished", "early")
 
@@ -27,7 +27,8 @@ def referred(runs: Path, reference: str) -> RunFolder:
             raise Problem("NS531", f"there is no run `{name}/{identity}` in `{runs}`", help=_train(name))
         return RunFolder(path)
     folder = runs / name
-    candidates = sorted([folder, *folder.iterdir()], reverse=True) if folder.is_dir() else []
+    inside = [folder, *folder.iterdir()] if is_folder(folder) else []
+    candidates = sorted(inside, key=lambda path: started(RunFolder(path)), reverse=True)
     found = [path for path in candidates if _state(path) in _FINISHED]
     if not found:
         begun = any(_state(path) for path in candidates)
@@ -42,7 +43,5 @@ def _train(name: str) -> str:
 
 def _state(path: Path) -> str | None:
     """How a run stands; None for a folder that is none."""
-    try:
-        return str(json.loads((path / "manifest.json").read_text())["state"])
-    except (OSError, ValueError, KeyError):
-        return None
+    folder = RunFolder(path)
+    return str(folder.manifest()["state"]) if folder.is_run() else None

@@ -23,10 +23,10 @@ from netspec.source import split_lines
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
 from netspec.spec.reader import Reader, dotted
-from netspec.training import checkpoint
 from netspec.training.anomaly import threshold
+from netspec.training.checkpoint import Saved, weights_of
 from netspec.training.courses import course
-from netspec.training.folder import Lock, RunFolder, describe_spec, new_run, newest_run
+from netspec.training.folder import RESOLVED, Lock, RunFolder, files_of, new_run, newest_run
 from netspec.training.initialize import initial_weights
 from netspec.training.limits import device_memory
 from netspec.training.loop import Course, Interrupted, Outcome, Trainer
@@ -71,31 +71,41 @@ def train(
     _warn_small(spec, dataset, watcher)
     _warn_length(spec, bound, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
-    begun = resume and bool(checkpoint.steps(folder.checkpoints))
-    start = {} if begun else initial_weights(spec, bound, roots)
+    _refuse_used(folder, resume)
     with Lock(folder):
-        before = folder.read_json("resolved.json") if begun else {}
-        if resume and (folder.path / "manifest.json").exists():
-            _check_unchanged(folder, spec, dataset, allow_change)
-        else:
-            _refuse_used(folder, resume)
-        manifest = _begin(folder, spec, roots, dataset, kept)
+        # Everything that may be wrong with an earlier run is found before a byte of it is changed.
+        saved = _resumed(folder, spec, dataset, allow_change, watcher) if resume else None
+        start = {} if saved is not None else initial_weights(spec, bound, roots)
         planned = course(spec, bound, dataset, features())
-        if begun:
-            _warn_jump(folder, planned, before, watcher)
+        if saved is not None:
+            _warn_jump(folder, planned, saved, watcher)
         trainer = Trainer(folder, planned, watcher, start)
+        state = trainer.begin(resume=resume)
+        _begin(folder, spec, roots, dataset, kept)
         try:
-            outcome = trainer.run(resume=resume, stop_after=stop_after)
+            outcome = trainer.run(*state, stop_after=stop_after)
         except Interrupted as stop:
-            _end(folder, manifest, f"interrupted by {stop}")
+            _end(folder, f"interrupted by {stop}")
             raise
         except SpecError:
-            _end(folder, manifest, "failed")
+            _end(folder, "failed")
             raise
-        strange = threshold(spec, bound.main, dataset, checkpoint.best_weights(folder.checkpoints) or {})
+        last, _ = folder.newest()
+        strange = threshold(spec, bound.main, dataset, weights_of(last) if last is not None else {})
         more = {} if strange is None else {"threshold": strange}
-        _end(folder, {**manifest, "best_epoch": outcome.progress.best_epoch, **more}, outcome.ended)
+        _end(folder, outcome.ended, best_epoch=outcome.progress.best_epoch, **more)
     return folder, outcome
+
+
+def _resumed(folder: RunFolder, spec: Spec, dataset: Dataset, allow_change: Sequence[str], watcher: Watcher) -> Saved | None:
+    """The checkpoint that an earlier run goes on from; None where it never saved one. Raises SpecError NS530, NS534."""
+    _check_unchanged(folder, spec, dataset, allow_change)
+    if folder.manifest()["version"] == 1:
+        watcher.told("this run was begun by an earlier version of netspec: what it lists no hash for cannot be checked")
+    saved, _ = folder.newest()
+    if saved is None:
+        watcher.told("the run has saved nothing yet: it starts from its beginning")
+    return saved
 
 
 def bind(program: Program, lengths: Mapping[str, int]) -> Program:
@@ -139,7 +149,7 @@ def _warn_length(spec: Spec, program: Program, dataset: Dataset, watcher: Watche
 
 def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFolder:
     if run is not None:
-        if resume and not (run / "manifest.json").exists():
+        if resume and not RunFolder(run).is_run():
             message = f"there is no run in `{run}` to resume"
             raise SpecError(
                 Diagnostic("NS531", message, help=("leave out `--resume`, or check the folder's name",), exit_code=2)
@@ -157,7 +167,7 @@ def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFold
 
 
 def _refuse_used(folder: RunFolder, resume: bool) -> None:
-    if not resume and (folder.path / "manifest.json").exists():
+    if not resume and folder.is_run():
         message = f"`{folder.path}` holds a run already"
         raise SpecError(
             Diagnostic("NS532", message, help=("go on with it by `--resume`, or choose another `--run`",), exit_code=2)
@@ -166,7 +176,7 @@ def _refuse_used(folder: RunFolder, resume: bool) -> None:
 
 def _check_unchanged(folder: RunFolder, spec: Spec, dataset: Dataset, allowed: Sequence[str]) -> None:
     """Resuming under another spec or other data is refused, with the fields that changed."""
-    before, after = _flat(folder.read_json("resolved.json")), _flat(expanded(spec))
+    before, after = _flat(folder.read_json(RESOLVED)), _flat(expanded(spec))
     changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     free = ("description", "expect", "export", *allowed)
     refused = [key for key in changed if not any(key == path or key.startswith(path + ".") for path in free)]
@@ -177,15 +187,14 @@ def _check_unchanged(folder: RunFolder, spec: Spec, dataset: Dataset, allowed: S
         raise SpecError(
             Diagnostic("NS534", message, file=spec.document.file, help=(f"start a new run, or resume with `{help}`",))
         )
-    if folder.read_json("manifest.json")["data_sha256"] != dataset.sha256:
+    if folder.manifest()["data_sha256"] != dataset.sha256:
         raise SpecError(Diagnostic("NS534", "the data changed since the run began", help=("start a new run",)))
 
 
-def _warn_jump(folder: RunFolder, course: Course, before: Mapping[str, Any], watcher: Watcher) -> None:
+def _warn_jump(folder: RunFolder, course: Course, saved: Saved, watcher: Watcher) -> None:
     """Tells where a schedule that stretches over other epochs than it began with goes on from another rate."""
-    epochs = before.get("train", {}).get("epochs", course.train.epochs)
-    saved, _ = checkpoint.load_newest(folder.checkpoints)
-    if saved is None or saved.step == 0 or epochs == course.train.epochs:
+    epochs = folder.read_json(RESOLVED).get("train", {}).get("epochs", course.train.epochs)
+    if saved.step == 0 or epochs == course.train.epochs:
         return
     then = replace(course.objective, train=course.train.model_copy(update={"epochs": epochs}))  # type: ignore[type-var]
     for name, rate in course.objective.rates(saved.step).items():
@@ -205,14 +214,16 @@ def _flat(data: Any, path: str = "") -> dict[str, Any]:
     return {k: v for key, item in data.items() for k, v in _flat(item, f"{path}.{key}" if path else key).items()}
 
 
-def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, lengths: Mapping[str, int]) -> dict[str, Any]:
+def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, lengths: Mapping[str, int]) -> None:
+    """Write the run's files and its manifest; the checkpoints that an earlier one lists stay listed."""
     assert spec.training is not None
     device = jax.devices()[0]
+    before = folder.manifest() if folder.is_run() else {}
     manifest = {
-        "version": 1,
         "name": spec.name,
         "state": "running",
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "started": before.get("started", _now()),
+        "started_at": before.get("started_at", time.time()),
         "seed": spec.training.seed,
         "lengths": lengths,
         "ragged": sorted(dataset.preprocess.ragged),
@@ -222,16 +233,22 @@ def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, length
         "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
         "versions": {name: _version(name) for name in _PACKAGES},
         "roots": {"folder": str(roots.folder), "root": str(roots.root), "data_root": str(roots.data_root or "")},
+        "spec_file": Path(spec.document.file).name,
+        "checkpoints": before.get("checkpoints", []),
+        "last": before.get("last"),
     }
-    describe_spec(folder, spec, spec.document)
-    folder.write_json("preprocess.json", dataset.preprocess.json())
-    folder.write_json("manifest.json", manifest)
-    return manifest
+    folder.begin(manifest, files_of(spec, dataset.preprocess))
 
 
-def _end(folder: RunFolder, manifest: dict[str, Any], state: str) -> None:
-    ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    folder.write_json("manifest.json", {**manifest, "state": state, "ended": ended})
+def _end(folder: RunFolder, state: str, **more: Any) -> None:
+    """Note how a training ended, and the hashes of what grew while it ran."""
+    folder.update(state=state, ended=_now(), **more)
+    grown = [folder.metrics, *sorted((folder.path / "tensorboard").glob("*"))]
+    folder.add(*(path.relative_to(folder.path).as_posix() for path in grown))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _version(package: str) -> str:
