@@ -128,7 +128,7 @@ def damages(run: Path, *, every: int = 1) -> Iterator[tuple[str, str, Callable[[
         yield (
             "checkpoint renamed",
             name,
-            lambda path, name=name: (path / "checkpoints" / name).rename(path / "checkpoints" / "9" * 1),
+            lambda path, name=name: (path / "checkpoints" / name).rename(path / "checkpoints" / "9999999999"),
         )
     yield "checkpoints gone", "all", lambda path: shutil.rmtree(path / "checkpoints")
     yield "checkpoints swapped", "two", _swap

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from netspec import SpecError, train, validate
+from netspec.diagnostics import Severity
 from netspec.inference.run import Run
 from tests.training.test_resume import netspec
 
