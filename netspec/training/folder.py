@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.pictures import write
@@ -129,6 +129,9 @@ class RunFolder:
         fitted = self.read_json(PREPROCESS)
         try:
             bound = program.bind(manifest["lengths"]).with_ragged(manifest["ragged"])
+            unbound = sorted(name for graph in bound.graphs.values() for name in graph.weight_names)
+            if unbound:
+                raise damaged(f"`{self.path / MANIFEST}` gives no length to `{unbound[0]}`")
             return spec, bound, Preprocess.from_json(fitted)
         except (Problem, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             # What a stranger wrote in the form of a run, or a run of another version.
@@ -145,7 +148,7 @@ class RunManifest(BaseModel):
     name: str
     state: str
     started: str
-    lengths: dict[str, int]
+    lengths: dict[str, Annotated[int, Field(ge=1)]]
     ragged: list[str]
     rows: dict[str, int]
     data_sha256: str
