@@ -149,20 +149,6 @@ def unscaled_inputs(spec: Spec, graph: Graph) -> Iterator[Lint]:
         yield Lint("NS542", message, ("data", "source"), help, key=True)
 
 
-def batch_above_data(spec: Spec, graph: Graph) -> Iterator[Lint]:
-    """A batch larger than the training part is one step an epoch."""
-    if spec.data is None or spec.train is None:
-        return
-    rows = spec.data.source.known().rows
-    if rows is None:
-        return
-    split = spec.data.split
-    cut = sum(round(rows * share) if isinstance(share, float) else share for share in (split.validation, split.test))
-    if rows > cut and spec.train.batch_size > rows - cut and spec.train.batch_size > 1:
-        message = f"`batch_size` is {spec.train.batch_size}, but there are {rows - cut} training rows"
-        yield Lint("NS543", message, ("train", "batch_size"), "every epoch is then a single step: make it smaller")
-
-
 def classes_and_outputs(spec: Spec, graph: Graph) -> Iterator[Lint]:
     """Outputs that no label ever names learn only to be silent."""
     if spec.data is None:
@@ -183,6 +169,5 @@ RULES: tuple[Callable[[Spec, Graph], Iterator[Lint]], ...] = (
     loss_and_activation,
     learning_rate,
     unscaled_inputs,
-    batch_above_data,
     classes_and_outputs,
 )

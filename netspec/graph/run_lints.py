@@ -26,6 +26,7 @@ class Length:
 
     rows: int
     batch: int
+    """Rows of a step: `batch_size`, or all where there are fewer."""
     epochs: int
 
     @property
@@ -61,6 +62,14 @@ def lint_length(reader: Reader, spec: Spec, program: Program, length: Length) ->
         for graph in program.graphs.values():
             for found in rule(spec, graph, length):
                 reader.report(found.code, found.message, found.at, help=found.help, key=found.key, severity=Severity.warning)
+
+
+def batch_above_data(spec: Spec, graph: Graph, length: Length) -> Iterator[Lint]:
+    """A batch larger than the training part is one step an epoch."""
+    assert spec.training is not None
+    if spec.training.batch_size > length.rows:
+        message = f"`batch_size` is {spec.training.batch_size}, but there are {length.rows} training rows"
+        yield Lint("NS543", message, ("train", "batch_size"), "every epoch is then a single step: make it smaller")
 
 
 def cold_statistics(spec: Spec, graph: Graph, length: Length) -> Iterator[Lint]:
@@ -130,6 +139,7 @@ def _norms(graph: Graph) -> Iterator[Node]:
 
 
 RULES: tuple[Callable[[Spec, Graph, Length], Iterator[Lint]], ...] = (
+    batch_above_data,
     cold_statistics,
     long_average,
     long_accumulation,

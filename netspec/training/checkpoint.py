@@ -6,6 +6,7 @@ error, never a silent fresh start. Which one is the newest, a counter in their m
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -74,7 +75,8 @@ def save(folder: Path, step: int, arrays: Mapping[str, np.ndarray[Any, Any]], no
 
 def _unsaved(folder: Path, error: Exception) -> SpecError:
     """The problem of a checkpoint that cannot be written; safetensors words the system's errors anew."""
-    plain = error if isinstance(error, OSError) else OSError(28 if "os error 28" in str(error) else 5, str(error))
+    full = f"os error {errno.ENOSPC}" in str(error)
+    plain = error if isinstance(error, OSError) else OSError(errno.ENOSPC if full else errno.EIO, str(error))
     return unwritable(folder, plain, "free some space, then go on with `netspec train --resume`")
 
 

@@ -68,7 +68,6 @@ def train(
     kept = {name: length for name, length in dataset.lengths.items() if name in needed}
     bound = ragged(bind(program, kept), dataset.preprocess.ragged, spec)
     refuse_oversized(spec, bound, device_memory())
-    _warn_small(spec, dataset, watcher)
     _warn_length(spec, bound, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     _refuse_used(folder, resume)
@@ -128,14 +127,6 @@ def ragged(program: Program, names: frozenset[str], spec: Spec) -> Program:
         span = spec.document.span(problem.node.origin.path, key=True)
         path = dotted(problem.node.origin.path)
         raise SpecError(placed(problem, file=spec.document.file, span=span, path=path)) from None
-
-
-def _warn_small(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
-    assert spec.training is not None
-    if spec.training.batch_size > dataset.train.rows:
-        watcher.told(
-            f"batch_size {spec.training.batch_size} is more than the {dataset.train.rows} training rows: one batch an epoch"
-        )
 
 
 def _warn_length(spec: Spec, program: Program, dataset: Dataset, watcher: Watcher) -> None:
