@@ -11,6 +11,7 @@ import typer
 from netspec.cli.environment import prepare_jax
 from netspec.cli.output import AsJson, DataChanged, DataRoot, Root, print_diagnostics, print_json, tell
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics.text import escaped
 
 if TYPE_CHECKING:
     from netspec.inference.run import Run
@@ -103,8 +104,11 @@ def verify(
     result = check(model)
     if json:
         print_json(result)
-        return
-    sys.stdout.write(f"{model}: sound\n")
-    for key, value in result.items():
-        if key != "path":
-            sys.stdout.write(f"  {key:<12}{value}\n")
+    else:
+        why = f": {result['why']}" if result["why"] else ""
+        sys.stdout.write(f"{escaped(str(model))}: {result['verdict']}{escaped(why)}\n")
+        for key, value in result.items():
+            if key not in ("path", "verdict", "why"):
+                sys.stdout.write(f"  {key:<16}{escaped(str(value))}\n")
+    if result["verdict"] != "sound":
+        raise typer.Exit(1)

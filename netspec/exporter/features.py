@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import onnx_ir as ir
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.exporter.file import ExportedFile
 
 _PRODUCTS = ("Gemm", "MatMul", "Conv")
 _MOST_STEPS = 12
 
 
-def with_features(path: Path) -> bytes:
-    """The model of a file that loads, with one output: its features. Raises SpecError NS603 where there are none."""
-    model = ir.load(path)
+def with_features(file: ExportedFile) -> bytes:
+    """A file's model with one output: its features. Raises SpecError NS603 where there are none."""
+    model, path = ir.from_proto(file.proto), file.path
     value: ir.Value | None = model.graph.outputs[0]
     for _ in range(_MOST_STEPS):
         node = value.producer() if value is not None else None

@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.exporter.file import SEAL, seal_of
 from netspec.exporter.lower import Lowered
 from netspec.files import make_folder, write_whole
 from netspec.spec import Spec
@@ -84,6 +85,7 @@ def serialized(model: ir.Model) -> bytes:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).splitlines()[0]
         raise SpecError(Diagnostic("NS901", f"the exported graph does not pass ONNX's checks: {reason}", exit_code=3)) from None
+    proto.metadata_props.add(key=SEAL, value=seal_of(proto))
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
 

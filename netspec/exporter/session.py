@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,15 +26,13 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 )
 
 
-def session(model: bytes | Path) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session on the CPU, quiet. Raises SpecError NS603 for a file it cannot load."""
+def session(content: bytes, name: str = "the model") -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU, quiet. Raises SpecError NS603 for bytes that it cannot load."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
-        content = model if isinstance(model, bytes) else str(model)
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except RUNTIME_ERRORS as error:
-        name = "the model" if isinstance(model, bytes) else f"`{model}`"
         reason = str(error).splitlines()[0]
         raise SpecError(Diagnostic("NS603", f"ONNX Runtime cannot load {name}: {reason}", exit_code=2)) from None
 

@@ -75,7 +75,7 @@ class OnnxFeatures:
 
         self.model = OnnxModel(path)
         self.column, self.feeds = _column(self.model), feeds
-        self.session = session(with_features(path))
+        self.session = session(with_features(self.model.file))
 
     def of(self, raw: Array) -> Array:
         """The features [rows, features] of examples in original units."""

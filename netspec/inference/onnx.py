@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from netspec.components.sources.base import Column
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data import Roots
 from netspec.data.scores import probabilities
-from netspec.diagnostics import Diagnostic, SpecError, suggest
-from netspec.exporter.session import feeds, session
+from netspec.diagnostics import Diagnostic, Problem, SpecError, suggest
+from netspec.exporter.file import open_file
+from netspec.exporter.session import RUNTIME_ERRORS, feeds
 from netspec.graph import build
 from netspec.graph.outputs import OutputPlan
 from netspec.graph.pieces import parts_of, piece
@@ -38,31 +39,44 @@ class OnnxModel(Predictor):
         output: str = "",
     ) -> None:
         self.path = Path(path)
-        self.session = session(self.path)
-        metadata = self.session.get_modelmeta().custom_metadata_map
-        if "netspec.spec" not in metadata:
-            message = f"`{path}` was not written by netspec: its metadata has no spec"
-            raise SpecError(Diagnostic("NS603", message, help=("export it with `netspec export RUN -o FILE`",), exit_code=2))
-        spec, found = read_spec(read_own(metadata["netspec.spec"], f"{path}.json"), {})
+        self.file = open_file(self.path)
+        self.session, facts = self.file.session, self.file.facts
+        if self.file.is_changed:
+            self.notices = (f"the graph of `{path}` is not the one that was proven: `netspec verify` says more",)
+        spec, found = read_spec(read_own(facts.spec, f"{path}.json"), {})
         program, more = build(spec) if spec else (None, ())
         if spec is None or program is None:
             raise SpecError((*found, *more))
-        self.spec, self.program = spec, program.bind(json.loads(metadata["netspec.lengths"]))
-        self.preprocess = Preprocess.from_json(json.loads(metadata["netspec.preprocess"]))
-        self.program = self.program.with_ragged(self.preprocess.ragged)
-        self.part_name = metadata.get("netspec.part", "")
+        self.spec, self.part_name, self.inputs = spec, facts.part, facts.inputs
+        try:
+            self.preprocess = Preprocess.from_json(facts.preprocess)
+            self.program = program.bind(facts.lengths).with_ragged(self.preprocess.ragged)
+            every = {name: OutputPlan.from_json(plan) for name, plan in facts.outputs.items()}
+            self._check_inputs()
+        except (Problem, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            # What a stranger wrote in the form of an exported file, or a file of another version.
+            raise _misfit(self.path, error) from None
         self.graph = piece(spec, self.program, self.part_name)
         if part not in ("", self.part_name or parts_of(spec)[0]):
             help = (f"export it: `netspec export RUN --part {part}`",)
             raise SpecError(Diagnostic("NS303", f"`{path}` holds the part `{self.part_name}`", help=help, exit_code=2))
-        self.inputs: dict[str, dict[str, Any]] = json.loads(metadata["netspec.inputs"])
-        outputs = json.loads(metadata["netspec.outputs"])
-        if output and output not in outputs:
-            told = (suggest(output, outputs), "a run folder gives the value of every named layer")
+        if output and output not in every:
+            told = (suggest(output, every), "a run folder gives the value of every named layer")
             raise SpecError(Diagnostic("NS303", f"`{path}` has no output `{output}`", help=told, exit_code=2))
-        self.wanted = [output] if output else list(outputs)
-        self.plans = {name: OutputPlan.from_json(outputs[name]) for name in self.wanted}
+        self.wanted = [output] if output else list(every)
+        self.plans = {name: every[name] for name in self.wanted}
         self.roots = Roots.of(Path.cwd() / "model.onnx", root, data_root) if data_root else Roots.of(self.path, root)
+
+    def _check_inputs(self) -> None:
+        """Every input of the graph is described, and made of columns that are prepared. Raises ValueError."""
+        names = {value.name for value in self.session.get_outputs()}
+        columns = {column.name for pipe in self.preprocess.inputs.values() for column in pipe.columns}
+        for value in self.session.get_inputs():
+            about = self.inputs[value.name]
+            if about["input"] not in self.preprocess.inputs or not {*(about["columns"] or ())} <= columns:
+                raise ValueError(f"nothing feeds the input `{value.name}`")
+        if not names >= self.file.facts.outputs.keys():
+            raise ValueError("an output is missing")
 
     def feeds(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         """What the session is fed for raw columns."""
@@ -74,8 +88,18 @@ class OnnxModel(Predictor):
         return 1 if fixed else BATCH
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
-        values = self.session.run(self.wanted, self.feeds(raw))
+        try:
+            values = self.session.run(self.wanted, self.feeds(raw))
+        except RUNTIME_ERRORS as error:
+            message = f"`{self.path}` does not answer: {str(error).splitlines()[0]}"
+            raise SpecError(Diagnostic("NS604", message, help=("export it again from its run",))) from None
         return {name: _readable(value, self.plans[name]) for name, value in zip(self.wanted, values, strict=True)}
+
+
+def _misfit(path: Path, error: Exception) -> SpecError:
+    """NS603 for metadata that do not fit the graph beside them."""
+    message = f"cannot use `{path}`: its metadata do not fit its graph ({type(error).__name__})"
+    return SpecError(Diagnostic("NS603", message, help=("export it with `netspec export RUN -o FILE`",), exit_code=2))
 
 
 def _readable(value: Array, plan: OutputPlan) -> Array:

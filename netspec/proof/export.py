@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import numpy as np
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.shipment import Shipment
 from netspec.diagnostics import Diagnostic, Problem, SpecError
+from netspec.exporter.file import EXAMPLES_HASH
 from netspec.exporter.lower import Lowered, check_dynamic, free_batch, lower
 from netspec.exporter.model import Written, describe, serialized, write
 from netspec.exporter.session import feeds, session
@@ -82,14 +84,13 @@ def export(
         write(report, json.dumps(parity.json(), indent=1).encode())
         write(path.with_name(path.name + ".failed"), content)
         raise SpecError(_diverged(parity, path, report))
+    stored = _examples(lowered, content, shipped.preprocess, chosen)
     lowered.model.metadata_props["netspec.parity"] = json.dumps(parity.json())
+    lowered.model.metadata_props[EXAMPLES_HASH] = hashlib.sha256(stored).hexdigest()
     content = serialized(lowered.model)
     write(path, content)
     write(report, json.dumps(parity.json(), indent=1).encode())
-    write(
-        path.with_name(path.name.removesuffix(".onnx") + ".examples.npz"),
-        _examples(lowered, content, shipped.preprocess, chosen),
-    )
+    write(path.with_name(path.name.removesuffix(".onnx") + ".examples.npz"), stored)
     nodes = sum(1 for _ in lowered.model.graph)
     return Exported(Written(path, len(content), lowered.model.opset_imports[""], nodes), parity, lowered.opset_reason)
 

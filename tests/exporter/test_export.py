@@ -80,7 +80,7 @@ def test_every_form_is_proven_and_scores_the_same(people: Run, tmp_path: Path, i
     assert exported.parity.holds
     run, model = (
         people.evaluate(),
-        open_predictor(tmp_path / "model.onnx", {"root": None, "data_root": people.roots.folder}).evaluate(),
+        open_predictor(tmp_path / "model.onnx", None, people.roots.folder).evaluate(),
     )
     assert model.metrics["test_accuracy"] == run.metrics["test_accuracy"]
     assert model.confusion is not None
@@ -91,7 +91,7 @@ def test_every_form_is_proven_and_scores_the_same(people: Run, tmp_path: Path, i
 
 def test_raw_rows_go_in_as_they_are(people: Run, tmp_path: Path) -> None:
     export(people, tmp_path / "model.onnx", outputs="labels")
-    runtime = session(tmp_path / "model.onnx")
+    runtime = session((tmp_path / "model.onnx").read_bytes())
     row = {
         "age": np.array([[np.nan], [30.0]], np.float32),
         "height": np.array([[180.0], [160.0]], np.float32),
@@ -177,8 +177,38 @@ def test_verify_finds_a_changed_file(people: Run, tmp_path: Path) -> None:
         if tensor.name == "dense_2/bias":
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + 1, tensor.name))
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(SpecError, match="NS604"):
+    assert verify(tmp_path / "model.onnx")["verdict"] == "changed"
+
+
+def test_verify_says_what_nothing_proves(people: Run, tmp_path: Path) -> None:
+    export(people, tmp_path / "model.onnx")
+    whole = onnx.load(tmp_path / "model.onnx")
+    stored = tmp_path / "model.examples.npz"
+    examples = stored.read_bytes()
+    stored.unlink()
+    assert verify(tmp_path / "model.onnx")["verdict"] == "unproven"
+    stored.write_bytes(examples)
+    assert verify(tmp_path / "model.onnx")["verdict"] == "sound"
+    with np.load(stored, allow_pickle=False) as archive:
+        arrays = {name: archive[name][:1] for name in archive.files}
+    np.savez_compressed(stored, allow_pickle=False, **arrays)
+    with pytest.raises(SpecError, match="not those that were exported"):
         verify(tmp_path / "model.onnx")
+    stored.write_bytes(examples)
+    for key in [each.key for each in whole.metadata_props if each.key.startswith("netspec.") and each.key != "netspec.seal"]:
+        model = onnx.ModelProto.FromString(whole.SerializeToString())
+        entry = next(each for each in model.metadata_props if each.key == key)
+        entry.value = entry.value.replace("1", "2", 1) if "1" in entry.value else entry.value + " "
+        onnx.save(model, tmp_path / "model.onnx")
+        assert verdict_of(tmp_path / "model.onnx") in ("changed", "NS603", "NS604"), key
+
+
+def verdict_of(path: Path) -> str:
+    """What `verify` says of a file, or the code that it refuses it with."""
+    try:
+        return str(verify(path)["verdict"])
+    except SpecError as error:
+        return error.diagnostics[0].code
 
 
 def test_the_target_is_undone_in_the_graph(tmp_path: Path) -> None:
@@ -224,6 +254,6 @@ def test_free_axes_are_proven_at_a_second_length(tmp_path: Path) -> None:
     run = train(load(tmp_path / "free.json"), run=tmp_path / "run")
     exported = export(run, tmp_path / "free.onnx")
     assert [shapes["image"] for shapes in exported.parity.shapes] == [[8, 8, 1], [16, 16, 1]]
-    runtime = session(tmp_path / "free.onnx")
+    runtime = session((tmp_path / "free.onnx").read_bytes())
     assert runtime.get_inputs()[0].shape == ["batch", "height", "width", 1]
     assert runtime.run(None, {"input": np.zeros((2, 31, 9, 1), np.float32)})[0].shape == (2, 10)

@@ -80,7 +80,7 @@ def test_a_side_of_a_pair_is_exported_and_proven(pair: Run, part: str, tmp_path:
     (parity,) = exported.parity.outputs.values()
     scale = 16.0 if part == "generator" else 1.0  # the generator's file gives the data's own units
     assert parity.max_abs <= 1e-5 * scale
-    runtime = session(tmp_path / "side.onnx")
+    runtime = session((tmp_path / "side.onnx").read_bytes())
     names = {value.name: value.shape for value in runtime.get_inputs()}
     assert set(names) == ({"latent", "target"} if part == "generator" else {"input", "target"})
     assert all(shape[0] == "batch" for shape in names.values())
@@ -183,9 +183,9 @@ def test_the_halves_of_an_autoencoder_are_the_whole(mirror: Run, tmp_path: Path)
         exported = export(mirror, tmp_path / f"{part}.onnx", part=part)
         assert exported.parity.holds
     x = next(iter(mirror.part("test").raw.values())).values[:9].reshape(9, 8, 8, 1).astype(np.float32)
-    (code,) = session(tmp_path / "encoder.onnx").run(None, {"input": x})
+    (code,) = session((tmp_path / "encoder.onnx").read_bytes()).run(None, {"input": x})
     assert code.shape == (9, 6)
-    (again,) = session(tmp_path / "decoder.onnx").run(None, {"code": code})
+    (again,) = session((tmp_path / "decoder.onnx").read_bytes()).run(None, {"code": code})
     whole = mirror.predict({name: c.take(np.arange(9)) for name, c in mirror.part("test").raw.items()})["decoder"]
     np.testing.assert_allclose(again, whole, atol=2e-4)
     (by_reference,) = evaluated_by_reference(tmp_path / "encoder.onnx", {"input": x})
@@ -299,7 +299,7 @@ def test_strange_rows_have_a_threshold(tmp_path: Path) -> None:
     scores = run.predict(run.part("validation").raw)["anomaly"]
     assert (scores < threshold).mean() == pytest.approx(0.9, abs=0.02)
     export(run, tmp_path / "odd.onnx", outputs="labels")
-    labels = session(tmp_path / "odd.onnx").run(["anomaly"], _raw(run))[0]
+    labels = session((tmp_path / "odd.onnx").read_bytes()).run(["anomaly"], _raw(run))[0]
     expected = run.predict(run.part("test").raw)["anomaly"] >= threshold
     assert (labels.reshape(-1) == "odd").tolist() == expected.reshape(-1).tolist()
     done = netspec("predict", run.folder.path, tmp_path / "spec" / "rows.csv", folder=tmp_path)

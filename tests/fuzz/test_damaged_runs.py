@@ -1,0 +1,41 @@
+"""A damaged run never answers otherwise without a word. `python -m tests.fuzz.runs` damages one in every way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.runs import Answer, damages, evaluated, project, resumed, wrong
+
+EVERY = 11
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("runs")
+    run = project(home)
+    shutil.copytree(run, home / "saved")
+    return home / "saved"
+
+
+def fresh(saved: Path) -> Path:
+    run = saved.parent / "run"
+    shutil.rmtree(run)
+    shutil.copytree(saved, run, symlinks=True)
+    return run
+
+
+@pytest.mark.parametrize(("verb", "ask"), [("evaluate", evaluated), ("resume", resumed)])
+def test_damage_is_never_believed(verb: str, ask: Callable[[Path], Answer], saved: Path) -> None:
+    sound = ask(fresh(saved))
+    assert sound.kind == "answered"
+    kinds = set()
+    for kind, what, damage in damages(saved, every=EVERY):
+        run = fresh(saved)
+        damage(run)
+        kinds.add(kind)
+        assert wrong(verb, sound, ask(run)) == "", f"{kind}: {what}"
+    assert len(kinds) > 8
