@@ -76,7 +76,7 @@ def train(
         resume=resume,
         features=lambda: features_of(checked, roots),
     )
-    return Run(folder.path)
+    return Run(folder.path, roots.root, roots.data_root)
 
 
 def evaluate(

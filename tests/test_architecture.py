@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "netspec"
-CORE = {"tensor", "emit", "diagnostics", "files"}
+CORE = {"tensor", "emit", "diagnostics", "files", "machine"}
 SPEC = CORE | {"source", "components", "spec"}
 GRAPH = SPEC | {"graph"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "emit": {"tensor"},
     "diagnostics": set(),
     "files": {"diagnostics"},
+    "machine": set(),
     "source": {"diagnostics", "files"},
     "components": CORE | {"ops", "components"},
     "spec": SPEC,

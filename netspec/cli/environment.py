@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Program
-from netspec.graph.limits import host_memory, refuse_oversized
+from netspec.graph.limits import refuse_oversized
+from netspec.machine import host_memory, processor_features
 from netspec.spec import Spec
 
 # A lone convolution runs on one thread in these versions of XLA's CPU backend; the flag restores the
@@ -82,18 +84,6 @@ def _check_device(device: str) -> None:
 def _cache_folder() -> Path:
     """A folder of ours alone, for it holds executables; apart for each kind of processor."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "netspec" / "xla"
-    folder = base / _processor()
+    folder = base / hashlib.sha256(processor_features().encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
-
-
-def _processor() -> str:
-    import hashlib
-    import platform
-
-    try:
-        text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
-        kept = [line for line in text.splitlines() if line.startswith(("model name", "flags"))]
-    except OSError:
-        kept = [platform.processor(), platform.machine()]
-    return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]

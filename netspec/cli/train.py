@@ -62,6 +62,7 @@ def train(
                 allow_change=allow_change or (),
                 watcher=display,
                 features=lambda: features_of(checked, roots),
+                may_leave=True,
             )
     except Interrupted as stop:
         sys.stderr.write(f"stopped by {stop}; the state is saved: go on with `{_again(spec, run, set_)}`\n")

@@ -106,13 +106,14 @@ def data_hash(raw: Mapping[str, Column], rows: Mapping[str, Rows]) -> str:
 
 
 def _bytes(column: Column) -> Iterator[bytes]:
-    if column.kind == "sequence":
-        for each in column.values:
-            yield np.ascontiguousarray(each).tobytes() + str(each.shape).encode()
-    elif column.values.dtype == object:
-        yield "\0".join(column.values.tolist()).encode()
-    else:
-        yield np.ascontiguousarray(column.values).tobytes()
+    """What a column holds: shapes, and values; texts with their lengths, for an array of objects is one of addresses."""
+    for each in column.values if column.kind == "sequence" else (column.values,):
+        yield f"{each.shape}".encode()
+        if each.dtype == object:
+            for text in map(str, each.ravel().tolist()):
+                yield f"{len(text)}:{text}".encode("utf-8", "surrogatepass")
+        else:
+            yield np.ascontiguousarray(each).tobytes()
 
 
 def _joined(place: Place, name: str, columns: list[Column]) -> Column:

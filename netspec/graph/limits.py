@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.graph.costs import training_memory
 from netspec.graph.ir import Graph, Node, Program
@@ -15,22 +12,6 @@ from netspec.tensor import product, total
 SHARE = 0.8
 """The share of a device's memory that a training step may take."""
 _LARGEST = 5
-_CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
-
-def host_memory() -> int:
-    """Bytes that this machine, or the container that it is, has in all."""
-    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([pages, *(limit for path in _CGROUPS if (limit := _limit(path)))])
-
-
-def _limit(path: Path) -> int:
-    """The limit of a control group, in bytes; 0 for none."""
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return 0
-    return int(text) if text.isdecimal() else 0
 
 
 def refuse_oversized(spec: Spec, program: Program, memory: int) -> None:

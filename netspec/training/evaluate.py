@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -66,11 +66,15 @@ class Evaluator:
                 sums[_DIVERGENCE] = (self.costs.divergence(values, batch.lengths).sum(), len(batch.inputs[0]))
         return {name: values[port] for name, port in graph.outputs.items()}, sums
 
-    def part(self, weights: Weights, part: Part, name: str) -> dict[str, float]:
-        """`<name>_loss` and `<name>_<metric>` over a part; with several outputs their names stand between."""
+    def part(self, weights: Weights, part: Part, name: str, go_on: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """`<name>_loss` and `<name>_<metric>` over a part; with several outputs their names stand between.
+
+        `go_on` is asked before each batch, and raises where it is not to go on.
+        """
         scorer = Scorer(self.network.graph, self.losses, self.metrics, self.plans, self.preprocess)
         totals: dict[str, list[float]] = {}
         for outputs, sums, targets, behind in self._batches(weights, part):
+            go_on()
             for output, (summed, count) in sums.items():
                 total = totals.setdefault(output, [0.0, 0.0])
                 total[0] += float(np.asarray(summed, np.float64))

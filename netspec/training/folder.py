@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.pictures import write
 from netspec.diagnostics import Diagnostic, Problem, SpecError
-from netspec.files import exists, is_folder, json_text, write_whole
+from netspec.files import exists, is_folder, json_text, unwritable, write_whole
 from netspec.graph import Program, build
 from netspec.source import read_own
 from netspec.spec import Spec, read_spec
@@ -179,16 +179,9 @@ def new_run(runs: Path, name: str) -> RunFolder:
         except FileExistsError:
             continue
         except OSError as error:
-            raise _unwritable(path, error) from None
+            raise unwritable(path, error, "choose another folder with `--runs`") from None
         return RunFolder(path)
     raise SpecError(Diagnostic("NS532", f"cannot find a free name in `{runs / name}`", exit_code=4))
-
-
-def _unwritable(path: Path, error: OSError) -> SpecError:
-    reason = (error.strerror or str(error)).lower()
-    return SpecError(
-        Diagnostic("NS533", f"cannot write in `{path}`: {reason}", help=("choose another folder with `--runs`",), exit_code=4)
-    )
 
 
 def newest_run(runs: Path, name: str) -> RunFolder | None:
@@ -219,7 +212,7 @@ class Lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             stream = self.path.open("a+")
         except OSError as error:
-            raise _unwritable(self.path.parent, error) from None
+            raise unwritable(self.path.parent, error, "choose another folder with `--runs`") from None
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

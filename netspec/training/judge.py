@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,8 +40,11 @@ class Judge(Protocol):
         """What there is to say of the weights before the first step."""
         ...
 
-    def epoch(self, weights: Weights, number: int, told: Mapping[str, float]) -> Judged:
-        """What there is to say of these weights after epoch `number`, whose steps told these figures."""
+    def epoch(self, weights: Weights, number: int, told: Mapping[str, float], go_on: Callable[[], None]) -> Judged:
+        """What there is to say of these weights after epoch `number`, whose steps told these figures.
+
+        `go_on` is asked between pieces of long work, and raises where it is not to go on.
+        """
         ...
 
 
@@ -58,6 +61,6 @@ class ByValidation:
         """Nothing: they have learnt nothing."""
         return ()
 
-    def epoch(self, weights: Weights, number: int, told: Mapping[str, float]) -> Judged:
+    def epoch(self, weights: Weights, number: int, told: Mapping[str, float], go_on: Callable[[], None]) -> Judged:
         """The figures of the validation part."""
-        return Judged({} if self.part is None else self.evaluator.part(weights, self.part, "validation"))
+        return Judged({} if self.part is None else self.evaluator.part(weights, self.part, "validation", go_on))

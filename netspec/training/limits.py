@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from netspec.graph.limits import host_memory
+from netspec.machine import host_memory
 
 
 def device_memory() -> int:

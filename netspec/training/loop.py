@@ -1,13 +1,11 @@
-"""The training loop: epochs of compiled chunks, watched, saved and resumable bit for bit."""
+"""The training loop: epochs of compiled chunks, watched, saved and resumable bit for bit at every step."""
 
 from __future__ import annotations
 
-import json
-import signal
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -16,15 +14,17 @@ import numpy as np
 
 from netspec.components.layers.conv import Convolution
 from netspec.diagnostics import Diagnostic, Severity, SpecError
-from netspec.files import json_text, unwritable, write_whole
 from netspec.graph.ir import Graph
 from netspec.spec.training import Training
 from netspec.training import checkpoint
 from netspec.training.batches import Feed, Piece
 from netspec.training.folder import RunFolder
 from netspec.training.judge import Judge
-from netspec.training.seal import Damaged, read_bytes
-from netspec.training.state import Weights, evaluated, packed, started_from, unpacked
+from netspec.training.keeper import Keeper
+from netspec.training.progress import Progress, Tally
+from netspec.training.recorder import Recorder
+from netspec.training.signals import Interrupted, Signals
+from netspec.training.state import Weights, evaluated, started_from
 from netspec.training.steps.stepping import (
     MOST_SKIPPED,
     Figures,
@@ -34,27 +34,12 @@ from netspec.training.steps.stepping import (
     compiled_step,
     is_finite,
 )
-from netspec.training.tensorboard import EventFiles
 from netspec.training.watch import Quiet, Watcher
 
 _CHUNK_SECONDS = 0.25
-_SAVE_SHARE = 0.05
 _QUEUE = 3
-
-
-@dataclass
-class Progress:
-    """What the loop must remember beside the state, in every checkpoint."""
-
-    epoch: int = 0
-    best_value: float | None = None
-    best_epoch: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    skipped: int = 0
-
-    def json(self) -> dict[str, Any]:
-        """Plain data."""
-        return dict(vars(self))
+_LONG_EPOCH = 10.0
+"""Seconds of work that are saved before a judge is compiled for the first time."""
 
 
 class Unwatched(Exception):
@@ -69,12 +54,12 @@ class RolledBack(Exception):
         self.step = step
 
 
-class Interrupted(Exception):
-    """A signal came; the state is saved."""
+class Stopped(Exception):
+    """A signal came inside an epoch: the state and what its steps told, up to there."""
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.exit_code = 128 + signum
+    def __init__(self, state: State, tally: Tally) -> None:
+        super().__init__()
+        self.state, self.tally = state, tally
 
 
 @dataclass(frozen=True)
@@ -106,149 +91,159 @@ class Course:
 class Trainer:
     """Trains one program in one run folder."""
 
-    def __init__(self, folder: RunFolder, course: Course, watcher: Watcher | None = None, start: Weights | None = None) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        course: Course,
+        watcher: Watcher | None = None,
+        start: Weights | None = None,
+        signals: Signals | None = None,
+    ) -> None:
         self.folder, self.train, self.objective = folder, course.train, course.objective
         self.feed, self.judge, self.scans = course.feed, course.judge, course.scans
-        self.watcher = watcher or Quiet()
+        self.watcher, self.signals = watcher or Quiet(), signals or Signals()
         self.start = start or {}
-        self.rows = self.feed.rows
+        self.keeper = Keeper(folder, self.train.checkpoint, self.watcher)
+        self.recorder = Recorder(folder, self.watcher)
         # Watching every step costs a pass over all gradients. By default a failure is looked for once an
         # epoch, and only then are the steps since the last checkpoint done again, watched.
         self.watching = self.train.on_nonfinite != "stop"
         self._compile()
         self.finite = jax.jit(is_finite)
-        self.signalled: int | None = None
         self.passed_over: list[int] = []
         self.queue: list[jax.Array] = []
         self.told: tuple[str, ...] = ()
-        self.done, self.shown = 0, 0.0
-        self.order = max((each.order for each in self.folder.listed), default=0)
-        self.saved_at = 0.0
-        self.save_seconds = 0.0
-        self.best: dict[str, np.ndarray[Any, Any]] | None = None
+        self.chunk, self.done, self.shown = 16, 0, 0.0
 
     def _compile(self) -> None:
         step = self.objective.watched_step if self.watching else self.objective.step
         self.one, self.many = compiled_step(step), compiled_chunk(step)
+        self.compiled: set[tuple[Any, ...]] = set()
 
-    def begin(self, *, resume: bool = False) -> tuple[State, Progress]:
+    @contextmanager
+    def _perhaps_compiling(self, *key: Any) -> Iterator[None]:
+        """Around a call that compiles when it is made for the first time."""
+        with nullcontext() if key in self.compiled else self.signals.compiling():
+            yield
+        self.compiled.add(key)
+
+    def begin(self, *, resume: bool = False) -> tuple[State, Progress, Tally]:
         """The state before the first step, or that of the newest checkpoint; nothing is written. Raises SpecError."""
-        state = self.objective.init(self.train.seed)
-        if self.start:
-            state = started_from(state, self.start)
-        if not resume:
-            return state, Progress()
-        saved, told = self.folder.newest()
-        for line in told:
-            self.watcher.told(f"{line}: going back to the checkpoint before")
-        if saved is None:
-            return state, Progress()
-        self.order = max(self.order, saved.order)
-        return unpacked(saved.arrays, state), Progress(**saved.notes["progress"])
+        with self.signals.compiling():
+            state = self.objective.init(self.train.seed)
+            if self.start:
+                state = started_from(state, self.start)
+            found = self.keeper.load(state) if resume else None
+            return found or (state, Progress(), Tally())
 
-    def run(self, state: State, progress: Progress, *, stop_after: int | None = None) -> Outcome:
+    def run(self, state: State, progress: Progress, tally: Tally, *, stop_after: int | None = None) -> Outcome:
         """Train from a state to the end, or for `stop_after` epochs more in all. Raises SpecError, Interrupted."""
+        self.keeper.check_room(state)
         checkpoint.sweep(self.folder.checkpoints)
-        for line in self.judge.before(evaluated(state)) if progress.epoch == 0 else ():
-            self.watcher.told(line)
-        self.watcher.started(self.train.epochs, self.rows, progress.epoch)
-        previous = {number: signal.signal(number, self._signalled) for number in _signals()}
-        try:
-            with EventFiles(self.folder.path / "tensorboard") as self.events:
-                return self._epochs(state, progress, stop_after)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        if progress.epoch == 0 and not progress.position:
+            with self.signals.compiling():
+                for line in self.judge.before(evaluated(state)):
+                    self.watcher.told(line)
+        self.watcher.started(self.train.epochs, self.feed.rows, progress.epoch)
+        with self.recorder:
+            return self._epochs(state, progress, tally, stop_after)
 
-    def _signalled(self, number: int, _: object) -> None:
-        if self.signalled is not None:
-            raise SystemExit(128 + number)  # the second one leaves at once; nothing is half written
-        self.signalled = number
-
-    def _epochs(self, state: State, progress: Progress, stop_after: int | None) -> Outcome:
-        self._rewrite_metrics(progress)
+    def _epochs(self, state: State, progress: Progress, tally: Tally, stop_after: int | None) -> Outcome:
+        self.recorder.rewind(progress)
         last = min(self.train.epochs, progress.epoch + stop_after) if stop_after else self.train.epochs
-        while progress.epoch < last:
-            if self._is_early(progress):
-                self._save(state, progress)
-                return Outcome("early", progress)
+        while progress.epoch < last and not self._is_early(progress):
             began = time.perf_counter()
             try:
-                state, told = self._epoch(state, progress)
+                state = self._epoch(state, progress, tally)
+                self._finish_epoch(state, progress, tally, time.perf_counter() - began)
             except RolledBack as failure:
-                state, progress = self._rolled_back(progress, failure.step)
+                state, progress, tally = self._rolled_back(progress, failure.step)
                 continue
             except Unwatched:
-                state, progress = self._again_watched(progress)
+                state, progress, tally = self._again_watched()
                 continue
-            self._finish_epoch(state, progress, told, time.perf_counter() - began)
-            if progress.epoch % self.train.checkpoint.every_epochs == 0 and self._may_save():
-                self._save(state, progress)
-            if self.signalled is not None:
-                self._save(state, progress)
-                raise Interrupted(self.signalled)
-        self._save(state, progress)
+            except Stopped as stop:
+                self._stop(stop, progress)
+            tally = Tally()
+            if self.keeper.is_due(progress.epoch):
+                self.keeper.save(state, progress)
+            if self.signals.received is not None:
+                self.keeper.save(state, progress)
+                raise Interrupted(self.signals.received)
+        self.keeper.save(state, progress)
         ended = "finished" if progress.epoch >= self.train.epochs else "early" if self._is_early(progress) else "paused"
         return Outcome(ended, progress)
 
-    def _rolled_back(self, progress: Progress, failed: int) -> tuple[State, Progress]:
+    def _stop(self, stop: Stopped, progress: Progress) -> None:
+        """Saves the position inside an epoch, and ends. What is not finite is never saved. Raises Interrupted."""
+        assert self.signals.received is not None
+        if stop.tally.steps and bool(self.finite(stop.state, stop.tally.last())) and int(stop.state["failed"]) < 0:
+            progress.position = stop.tally.steps
+            self.keeper.save(stop.state, progress, stop.tally)
+        raise Interrupted(self.signals.received)
+
+    def _rolled_back(self, progress: Progress, failed: int) -> tuple[State, Progress, Tally]:
         """The last checkpoint (or the very start), told to pass over the step that failed."""
         self.watcher.told(f"step {failed} was not finite: back to the last checkpoint, to pass it over")
-        state, before = self.begin(resume=True)
+        state, before, tally = self.begin(resume=True)
         passed = [int(step) for step in np.asarray(state["skipped"]) if step >= 0]
         passed = [*dict.fromkeys([*self.passed_over, *passed, failed])][:MOST_SKIPPED]
         self.passed_over = passed
         filled = np.full(MOST_SKIPPED, -1, np.int32)
         filled[: len(passed)] = passed
         before.skipped = progress.skipped
-        self._rewrite_metrics(before)
-        return {**state, "skipped": jnp.asarray(filled)}, before
+        self.recorder.rewind(before)
+        return {**state, "skipped": jnp.asarray(filled)}, before, tally
 
-    def _again_watched(self, progress: Progress) -> tuple[State, Progress]:
+    def _again_watched(self) -> tuple[State, Progress, Tally]:
         """The last checkpoint (or the very start), from where the steps are done again and watched."""
         self.watching = True
         self._compile()
-        state, before = self.begin(resume=True)
-        self._rewrite_metrics(before)
-        return state, before
+        state, before, tally = self.begin(resume=True)
+        self.recorder.rewind(before)
+        return state, before, tally
 
     def _is_early(self, progress: Progress) -> bool:
         rule = self.train.early_stopping
         return rule is not None and progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= rule.patience
 
-    def _epoch(self, state: State, progress: Progress) -> tuple[State, dict[str, float]]:
-        """All steps of an epoch; the mean of each figure, where every row counts the same."""
-        found: list[tuple[Figures, int]] = []
-        self.done = 0
+    def _epoch(self, state: State, progress: Progress, tally: Tally) -> State:
+        """The steps of an epoch that are not done yet; what they tell goes into the tally. Raises Stopped."""
+        skipped, self.done = progress.position, 0
         for piece in self.feed.epoch(progress.epoch):
-            several = self.scans and len(piece.rows) > 1
-            state, figures = (self._scanned if several else self._stepped)(state, piece, progress)
-            found.append((figures, piece.rows.shape[1]))
-        told = {name: jnp.concatenate([figures[name] for figures, _ in found]) for name in found[0][0]}
-        if not self.watching and not bool(self.finite(state, told)):
+            steps, batch = piece.rows.shape
+            first, skipped = min(skipped, steps), max(0, skipped - steps)
+            self.done += first * batch
+            if first == steps:
+                continue
+            several = self.scans and steps > 1
+            state, figures, done = (self._scanned if several else self._stepped)(state, piece, progress, first)
+            tally.add({name: values[first:done] for name, values in figures.items()}, batch)
+            if done < steps:
+                raise Stopped(state, tally)
+        if not self.watching and not bool(self.finite(state, tally.last())):
             raise Unwatched
-        state = self._check_finite(state, progress)
-        sizes = np.concatenate([np.full(next(iter(figures.values())).size, rows) for figures, rows in found])
-        return state, {name: float(np.average(np.asarray(each), weights=sizes)) for name, each in told.items()}
+        return self._check_finite(state, progress)
 
-    def _scanned(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Figures]:
+    def _scanned(self, state: State, piece: Piece, progress: Progress, first: int) -> tuple[State, Figures, int]:
+        """Steps from `first` on, many to a dispatch; how far they came before a signal."""
         steps, batch = piece.rows.shape
         order = jnp.asarray(piece.rows)
         figures = {name: jnp.zeros(steps) for name in self._figures(state, piece)}
-        done, chunk = 0, getattr(self, "chunk", 16)
-        while done < steps:
-            stop = min(steps, done + chunk)
+        done = first
+        while done < steps and self.signals.received is None:
+            stop = min(steps, done + self.chunk)
             began = time.perf_counter()
-            state, figures = self.many(state, figures, piece.data, order, jnp.int32(done), jnp.int32(stop))
-            jax.block_until_ready(figures)
+            with self._perhaps_compiling("many", piece.rows.shape, _shapes(piece)):
+                state, figures = self.many(state, figures, piece.data, order, jnp.int32(done), jnp.int32(stop))
+                jax.block_until_ready(figures)
             seconds = time.perf_counter() - began
-            if stop - done == chunk and seconds < _CHUNK_SECONDS / 2:
-                chunk *= 2
+            if stop - done == self.chunk and seconds < _CHUNK_SECONDS / 2:
+                self.chunk *= 2
             self.done += (stop - done) * batch
             done = stop
             self.watcher.progressed(progress.epoch, self.done, float("nan"))
-        self.chunk = chunk
-        return state, figures
+        return state, figures, done
 
     def _figures(self, state: State, piece: Piece) -> tuple[str, ...]:
         """The names of what a step tells."""
@@ -257,20 +252,27 @@ class Trainer:
             self.told = tuple(figures)
         return self.told
 
-    def _stepped(self, state: State, piece: Piece, progress: Progress) -> tuple[State, Figures]:
+    def _stepped(self, state: State, piece: Piece, progress: Progress, first: int) -> tuple[State, Figures, int]:
+        """Steps from `first` on, one to a dispatch; how far they came before a signal."""
+        names = self._figures(state, piece)
         found: list[Figures] = []
         order = jnp.asarray(piece.rows)
-        for index in range(len(piece.rows)):
-            state, figures = self.one(state, piece.data, order[index])
+        index = first
+        while index < len(piece.rows) and self.signals.received is None:
+            with self._perhaps_compiling("one", piece.rows.shape[1], _shapes(piece)):
+                state, figures = self.one(state, piece.data, order[index])
             found.append(figures)
             self.queue.append(next(iter(figures.values())))
             if len(self.queue) > _QUEUE:
                 self.queue.pop(0).block_until_ready()  # a short queue keeps reports and signals prompt
+            index += 1
             self.done += piece.rows.shape[1]
             if time.perf_counter() - self.shown > _CHUNK_SECONDS:
                 self.shown = time.perf_counter()
                 self.watcher.progressed(progress.epoch, self.done, float("nan"))
-        return state, {name: jnp.stack([figures[name] for figures in found]) for name in found[0]}
+        nothing = [jnp.zeros(())] * first
+        stacked = {name: jnp.stack([*nothing, *(each[name] for each in found)]) for name in names} if index else {}
+        return state, stacked, index
 
     def _check_finite(self, state: State, progress: Progress) -> State:
         """Stops at a step that was not finite, or as `on_nonfinite` says. Raises SpecError NS520, RolledBack."""
@@ -293,31 +295,33 @@ class Trainer:
             )
         )
 
-    def _finish_epoch(self, state: State, progress: Progress, told: Mapping[str, float], seconds: float) -> None:
-        """Judge, remember the best, write the epoch's line."""
+    def _finish_epoch(self, state: State, progress: Progress, tally: Tally, seconds: float) -> None:
+        """Judge, remember the best, write the epoch's line. Raises Stopped where a signal comes while judging."""
+        told = tally.means()
         step = int(state["step"])
         record: dict[str, Any] = {"epoch": progress.epoch + 1, "step": step, **told}
-        judged = self.judge.epoch(evaluated(state), progress.epoch + 1, told)
+        if ("judge",) not in self.compiled and seconds > _LONG_EPOCH:
+            progress.position = tally.steps
+            self.keeper.save(state, progress, tally)  # compiling the judge may take a while, and cannot be waited for
+        with self._perhaps_compiling("judge"):
+            judged = self.judge.epoch(evaluated(state), progress.epoch + 1, told, lambda: self._go_on(state, tally))
         record |= {**judged.figures, **self.objective.rates(step - 1)}
-        progress.epoch += 1
+        progress.epoch, progress.position = progress.epoch + 1, 0
         value = record.get(self.judge.monitor)
         if progress.epoch == 1 and value is not None and not np.isfinite(value):
             self.watcher.warned(_not_a_number(self.judge.monitor))
         better = value is not None and self._improves(value, progress)
         if better:
             progress.best_value, progress.best_epoch = value, progress.epoch
-            self.best = packed({"weights": evaluated(state)})
+            self.keeper.improved(evaluated(state))
         progress.history.append(record)
-        line = {**record, "seconds": round(seconds, 4), "samples_per_second": round(self.rows / max(seconds, 1e-9), 1)}
-        with self.folder.metrics.open("a") as stream:
-            stream.write(json_text(line) + "\n")
-        self.events.write(line)
-        if judged.picture is not None:
-            self.folder.write_picture(f"epoch-{progress.epoch:04d}.png", judged.picture)
-            self.events.picture("samples", judged.picture, step)
-        for warning in judged.warnings:
-            self.watcher.warned(warning)
-        self.watcher.epoch_done(line, best=better)
+        rate = round(self.feed.rows / max(seconds, 1e-9), 1)
+        self.recorder.epoch({**record, "seconds": round(seconds, 4), "samples_per_second": rate}, judged, best=better)
+
+    def _go_on(self, state: State, tally: Tally) -> None:
+        """Asked by a judge from batch to batch. Raises Stopped where a signal has come."""
+        if self.signals.received is not None:
+            raise Stopped(state, tally)
 
     def _improves(self, value: float, progress: Progress) -> bool:
         if not np.isfinite(value):
@@ -328,52 +332,10 @@ class Trainer:
         gain = value - progress.best_value if self.judge.larger_is_better else progress.best_value - value
         return gain > least
 
-    def _may_save(self) -> bool:
-        """Saving takes at most a twentieth of the time."""
-        return time.perf_counter() - self.saved_at >= self.save_seconds / _SAVE_SHARE
 
-    def _save(self, state: State, progress: Progress) -> None:
-        began = time.perf_counter()
-        step = int(state["step"])
-        folder = self.folder.checkpoints
-        if (folder / f"{step:010d}").exists() and self.best is None:
-            return
-        arrays = packed(state)
-        best = self.best if self.best is not None else self._best_before()
-        arrays |= {f"best/{name}": array for name, array in best.items()} if best else {}
-        self.order += 1
-        saved = checkpoint.save(folder, step, arrays, {"progress": progress.json()}, self.order)
-        self.folder.keep(saved, self.train.checkpoint.keep)
-        self.saved_at = time.perf_counter()
-        self.save_seconds = self.saved_at - began
-
-    def _best_before(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The best weights of the checkpoint that this run was resumed from."""
-        saved, _ = self.folder.newest()
-        if saved is None:
-            return {}
-        return {name.removeprefix("best/"): array for name, array in saved.arrays.items() if name.startswith("best/")}
-
-    def _rewrite_metrics(self, progress: Progress) -> None:
-        """Drop lines of epochs that are to be repeated, as after a kill; what is damaged is written anew."""
-        path = self.folder.metrics
-        if not path.exists() and not path.is_symlink():
-            return
-        found: dict[int, dict[str, Any]] = {}
-        try:
-            for line in read_bytes(path).decode(errors="replace").splitlines():
-                with suppress(ValueError, KeyError, TypeError):  # a line that a kill has cut off
-                    record = json.loads(line)
-                    found[record["epoch"]] = record
-        except Damaged as damage:
-            self.watcher.told(f"{damage}: it is written again")
-        kept = [found.get(record["epoch"], record) for record in progress.history]
-        try:
-            if path.is_symlink() or not path.is_file():
-                path.unlink()
-        except OSError as error:
-            raise unwritable(path, error) from None
-        write_whole(path, "".join(json_text(line) + "\n" for line in kept))
+def _shapes(piece: Piece) -> tuple[Any, ...]:
+    """What a step is compiled for anew."""
+    return tuple(array.shape for array in jax.tree.leaves(piece.data))
 
 
 def _not_a_number(monitor: str) -> Diagnostic:
@@ -383,10 +345,3 @@ def _not_a_number(monitor: str) -> Diagnostic:
         help = "it needs rows of two classes in that part: `split: {stratify: true}`, a larger share, or another `monitor`"
     message = f"`{monitor}` is not a number: there is no best epoch, and nothing stops early"
     return Diagnostic("NS547", message, Severity.warning, help=(help,))
-
-
-def _signals() -> tuple[int, ...]:
-    """SIGTERM and SIGINT, where handlers can be set at all: in the main thread."""
-    import threading
-
-    return (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()

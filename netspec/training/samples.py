@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -109,7 +109,7 @@ class Exhibition:
         distance = frechet(self.features.of(self.undone(self.made(weights, self._count, "watched"))), self._real_features)
         return (f"Frechet distance before training {distance:.4g}, in the features of `{self.train.frechet.classifier}`",)
 
-    def epoch(self, weights: Weights, number: int, told: Mapping[str, float]) -> Judged:
+    def epoch(self, weights: Weights, number: int, told: Mapping[str, float], go_on: Callable[[], None]) -> Judged:
         """Figures of an epoch, its picture where one is due, and warnings."""
         rows, columns = self.train.samples.grid
         made = self.made(weights, max(self._count, rows * columns), "watched")

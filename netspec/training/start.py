@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +21,7 @@ from netspec.graph import Program
 from netspec.graph.ir import RaggedProblem
 from netspec.graph.limits import refuse_oversized
 from netspec.graph.run_lints import known_length, length_of, lint_length
+from netspec.machine import processor
 from netspec.source import split_lines
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
@@ -29,8 +32,9 @@ from netspec.training.courses import course
 from netspec.training.folder import RESOLVED, Lock, RunFolder, files_of, new_run, newest_run
 from netspec.training.initialize import initial_weights
 from netspec.training.limits import device_memory
-from netspec.training.loop import Course, Interrupted, Outcome, Trainer
+from netspec.training.loop import Course, Outcome, Trainer
 from netspec.training.samples import Features
+from netspec.training.signals import Interrupted, Signals
 from netspec.training.watch import Quiet, Watcher
 
 _JUMP = 0.05
@@ -50,10 +54,12 @@ def train(
     allow_change: Sequence[str] = (),
     watcher: Watcher | None = None,
     features: Callable[[], Features | None] = lambda: None,
+    may_leave: bool = False,
 ) -> tuple[RunFolder, Outcome]:
     """Train a spec in a run folder of its own, or go on with an earlier one.
 
-    `features` opens the classifier that a pair is judged by, where its spec names one.
+    `features` opens the classifier that a pair is judged by, where its spec names one. `may_leave` is for a command: a
+    signal that comes while XLA compiles ends the process.
 
     Raises SpecError for anything wrong with spec, data or folder, Interrupted after a signal.
     """
@@ -71,14 +77,14 @@ def train(
     _warn_length(spec, bound, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     _refuse_used(folder, resume)
-    with Lock(folder):
+    with Lock(folder), Signals(_leaving(folder) if may_leave else None) as signals:
         # Everything that may be wrong with an earlier run is found before a byte of it is changed.
         saved = _resumed(folder, spec, dataset, allow_change, watcher) if resume else None
         start = {} if saved is not None else initial_weights(spec, bound, roots)
         planned = course(spec, bound, dataset, features())
         if saved is not None:
             _warn_jump(folder, planned, saved, watcher)
-        trainer = Trainer(folder, planned, watcher, start)
+        trainer = Trainer(folder, planned, watcher, start, signals)
         state = trainer.begin(resume=resume)
         _begin(folder, spec, roots, dataset, kept)
         try:
@@ -94,6 +100,18 @@ def train(
         more = {} if strange is None else {"threshold": strange}
         _end(folder, outcome.ended, best_epoch=outcome.progress.best_epoch, **more)
     return folder, outcome
+
+
+def _leaving(folder: RunFolder) -> Callable[[int], None]:
+    """What is said and noted when a process leaves while something compiles."""
+
+    def leave(number: int) -> None:
+        name = signal.Signals(number).name
+        if folder.is_run():
+            _end(folder, f"interrupted by {name} while compiling")
+        sys.stderr.write(f"stopped by {name} while compiling: there was nothing new to save\n")
+
+    return leave
 
 
 def _resumed(folder: RunFolder, spec: Spec, dataset: Dataset, allow_change: Sequence[str], watcher: Watcher) -> Saved | None:
@@ -221,7 +239,7 @@ def _begin(folder: RunFolder, spec: Spec, roots: Roots, dataset: Dataset, length
         "rows": {name: part.rows for name, part in dataset.parts.items()},
         "data_sha256": dataset.sha256,
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
-        "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
+        "machine": {"processor": processor(), "python": platform.python_version()},
         "versions": {name: _version(name) for name in _PACKAGES},
         "roots": {"folder": str(roots.folder), "root": str(roots.root), "data_root": str(roots.data_root or "")},
         "spec_file": Path(spec.document.file).name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,8 @@ class EventFiles:
     def __init__(self, folder: Path) -> None:
         self.writer = SummaryWriter(str(folder), flush_secs=10)
 
-    def __enter__(self) -> EventFiles:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
+        """Write what is left."""
         self.writer.close()
 
     def write(self, record: Mapping[str, Any]) -> None:

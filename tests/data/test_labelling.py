@@ -235,7 +235,7 @@ def test_what_fills_up_is_no_class(tmp_path: Path) -> None:
     assert training["class_weights"] == run.spec.train.class_weights
     weights = class_weights(run.spec.train, run.losses, found)
     assert weights is not None
-    np.testing.assert_allclose(weights["output"], [1 / (2 * share["ahead"]), 1 / (2 * share["behind"])], rtol=1e-5)
+    np.testing.assert_allclose(weights["output"][0], [1 / (2 * share["ahead"]), 1 / (2 * share["behind"])], rtol=1e-5)
 
 
 CUT = {"preprocess": {"x": {"pad_sequence": 6}, "side": {"pad_sequence": 6}}}

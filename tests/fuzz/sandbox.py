@@ -64,9 +64,8 @@ class Sandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self.server.stdin is not None
-        self.server.stdin.close()
-        self.server.wait()
+        with self.server:  # closes its pipes, at which it ends, and waits for it
+            pass
 
     def answer(self, arguments: Sequence[str], folder: Path, *, stdin: bytes = b"", seconds: float = 10) -> Answer:
         """What `netspec ARGUMENTS` answers in a folder."""

@@ -14,8 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec.training import checkpoint
+from netspec.graph.validate import required
+from netspec.source import read_file
+from netspec.spec.paths import Roots
+from netspec.training import Interrupted, checkpoint
+from netspec.training import train as start
 from netspec.training.folder import RunFolder
+from netspec.training.watch import Quiet
 
 DEVICE = os.environ.get("JAX_PLATFORMS", "cpu")
 """Where the runs of these tests are: `JAX_PLATFORMS=cuda pytest tests/training` has them on a GPU."""
@@ -120,6 +125,15 @@ VAE: dict[str, Any] = {
         "loss": "binary_cross_entropy",
         "kl": {"weight": 0.5, "warmup_epochs": 3},
     },
+}
+
+
+LSTM: dict[str, Any] = {
+    **HARD,
+    "name": "lstm",
+    "input": [8, 8],
+    "model": {"lstm": {"units": [8], "dropout": 0.1, "output": 10}},
+    "data": {**HARD["data"], "augment": [{"gaussian_noise": 0.05}]},
 }
 
 
@@ -234,6 +248,71 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "--resume" in told
     saved = state_of(tmp_path / "stopped")
     assert saved.notes["progress"]["epoch"] == lines(tmp_path / "stopped")[-1]["epoch"]
+
+
+class Stops(Quiet):
+    """Sends this process a signal after so many reports of progress."""
+
+    def __init__(self, after: int, number: signal.Signals) -> None:
+        self.after, self.number = after, number
+
+    def progressed(self, epoch: int, examples: int, loss: float) -> None:
+        self.after -= 1
+        if self.after == 0:
+            os.kill(os.getpid(), self.number)
+
+
+def stopped_again_and_again(path: Path, run: Path, moments: list[int]) -> list[int]:
+    """Trains a spec to its end, stopped after each of some moments; the position inside the epoch of each stop."""
+    spec, program = required(read_file(path))
+    roots, positions = Roots.of(path), []
+    for attempt, after in enumerate([*moments, 0]):
+        number = (signal.SIGTERM, signal.SIGINT)[attempt % 2]
+        watcher = Stops(after, number)
+        arguments: dict[str, Any] = {"run": run, "resume": attempt > 0, "watcher": watcher}
+        if not after:
+            start(spec, program, roots, **arguments)
+            break
+        with pytest.raises(Interrupted) as stop:
+            start(spec, program, roots, **arguments)
+        assert stop.value.exit_code == 128 + number
+        assert RunFolder(run).manifest()["state"] == f"interrupted by {number.name}"
+        positions.append(state_of(run).notes["progress"]["position"])
+    assert RunFolder(run).manifest()["state"] == "finished"
+    return positions
+
+
+@pytest.mark.parametrize("document", [MLP, VAE, LSTM], ids=["mlp", "vae", "lstm"])
+def test_a_signal_inside_an_epoch_changes_no_bit(document: dict[str, Any], tmp_path: Path) -> None:
+    document = {**document, "train": {**document["train"], "epochs": 3, "batch_size": 7}}
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    spec, program = required(read_file(tmp_path / "spec.json"))
+    start(spec, program, Roots.of(tmp_path / "spec.json"), run=tmp_path / "once")
+    positions = stopped_again_and_again(tmp_path / "spec.json", tmp_path / "parts", [1, 2, 1, 3])
+    assert len(positions) == 4
+    assert sum(position > 0 for position in positions) >= 2
+    same(state_of(tmp_path / "once"), state_of(tmp_path / "parts"))
+    assert lines(tmp_path / "once") == lines(tmp_path / "parts")
+
+
+def test_a_signal_while_compiling_leaves_at_once_and_says_so(tmp_path: Path) -> None:
+    deep = {**MLP, "model": {"mlp": {"hidden": [8] * 150, "output": 10}}}
+    (tmp_path / "spec.json").write_text(json.dumps(deep))
+    command = [sys.executable, "-c", "from netspec.cli.main import run; run()", "train", "spec.json", "--run", "run", "-q"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run" / "manifest.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=60)
+        seconds = time.monotonic() - sent
+    assert process.returncode == 143
+    assert "while compiling" in told
+    assert RunFolder(tmp_path / "run").manifest()["state"] == "interrupted by SIGTERM while compiling"
+    assert seconds < 5
 
 
 def test_damage_is_found_named_and_stepped_over(tmp_path: Path) -> None:
