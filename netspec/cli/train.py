@@ -65,7 +65,12 @@ def train(
                 may_leave=True,
             )
     except Interrupted as stop:
-        sys.stderr.write(f"stopped by {stop}; the state is saved: go on with `{_again(spec, run, set_)}`\n")
+        told = (
+            f"; the state is saved: go on with `{_again(spec, run, set_)}`"
+            if stop.saved
+            else " before there was anything new to save"
+        )
+        sys.stderr.write(f"stopped by {stop}{told}\n")
         raise typer.Exit(stop.exit_code) from None
     if outcome.ended == "paused":
         display.line(f"paused after epoch {outcome.progress.epoch}: {folder.path}")

@@ -169,7 +169,7 @@ class Trainer:
                 self.keeper.save(state, progress)
             if self.signals.received is not None:
                 self.keeper.save(state, progress)
-                raise Interrupted(self.signals.received)
+                raise Interrupted(self.signals.received, saved=True)
         self.keeper.save(state, progress)
         ended = "finished" if progress.epoch >= self.train.epochs else "early" if self._is_early(progress) else "paused"
         return Outcome(ended, progress)
@@ -177,10 +177,12 @@ class Trainer:
     def _stop(self, stop: Stopped, progress: Progress) -> None:
         """Saves the position inside an epoch, and ends. What is not finite is never saved. Raises Interrupted."""
         assert self.signals.received is not None
-        if stop.tally.steps and bool(self.finite(stop.state, stop.tally.last())) and int(stop.state["failed"]) < 0:
+        if not stop.tally.steps:
+            self.keeper.save(stop.state, progress)
+        elif bool(self.finite(stop.state, stop.tally.last())) and int(stop.state["failed"]) < 0:
             progress.position = stop.tally.steps
             self.keeper.save(stop.state, progress, stop.tally)
-        raise Interrupted(self.signals.received)
+        raise Interrupted(self.signals.received, saved=True)
 
     def _rolled_back(self, progress: Progress, failed: int) -> tuple[State, Progress, Tally]:
         """The last checkpoint (or the very start), told to pass over the step that failed."""
@@ -248,7 +250,8 @@ class Trainer:
     def _figures(self, state: State, piece: Piece) -> tuple[str, ...]:
         """The names of what a step tells."""
         if not self.told:
-            _, figures = jax.eval_shape(self.one, state, piece.data, piece.rows[0])
+            with self.signals.compiling():
+                _, figures = jax.eval_shape(self.one, state, piece.data, piece.rows[0])
             self.told = tuple(figures)
         return self.told
 

@@ -18,9 +18,9 @@ from types import FrameType, TracebackType
 class Interrupted(KeyboardInterrupt):
     """A signal came, and what there was to save is saved. In a notebook it is the KeyboardInterrupt that was asked for."""
 
-    def __init__(self, signum: int) -> None:
+    def __init__(self, signum: int, *, saved: bool) -> None:
         super().__init__(signal.Signals(signum).name)
-        self.exit_code = 128 + signum
+        self.exit_code, self.saved = 128 + signum, saved
 
 
 class Signals:
@@ -86,4 +86,4 @@ class Signals:
     def check(self) -> None:
         """Raises Interrupted where a signal has come and there is nothing to save."""
         if self.received is not None:
-            raise Interrupted(self.received)
+            raise Interrupted(self.received, saved=False)

@@ -109,7 +109,7 @@ def _leaving(folder: RunFolder) -> Callable[[int], None]:
         name = signal.Signals(number).name
         if folder.is_run():
             _end(folder, f"interrupted by {name} while compiling")
-        sys.stderr.write(f"stopped by {name} while compiling: there was nothing new to save\n")
+        sys.stderr.write(f"stopped by {name} while compiling, before there was anything new to save\n")
 
     return leave
 

@@ -296,7 +296,7 @@ def test_a_signal_inside_an_epoch_changes_no_bit(document: dict[str, Any], tmp_p
 
 
 def test_a_signal_while_compiling_leaves_at_once_and_says_so(tmp_path: Path) -> None:
-    deep = {**MLP, "model": {"mlp": {"hidden": [8] * 150, "output": 10}}}
+    deep = {**MLP, "model": {"mlp": {"hidden": [8] * 60, "output": 10}}}
     (tmp_path / "spec.json").write_text(json.dumps(deep))
     command = [sys.executable, "-c", "from netspec.cli.main import run; run()", "train", "spec.json", "--run", "run", "-q"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
