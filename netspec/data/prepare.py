@@ -225,7 +225,7 @@ def _read(place: Place, roots: Roots) -> Reading:
 
 def _read_source(place: Place, roots: Roots) -> Reading:
     source = place.data.source
-    return place.at(("data", "source", source.type), lambda: source.read(roots.locate))
+    return place.at(("data", "source", source.type), lambda: source.read(roots))
 
 
 def _part(

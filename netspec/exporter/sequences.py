@@ -123,7 +123,7 @@ class SequenceEmitter(OnnxEmitter):
         if not layer.return_sequences:
             return self._joined(layer, last, first_axis=0)
         y = self._joined(layer, ys, first_axis=1)
-        if layer.go_backwards and not layer.bidirectional:
+        if layer.go_backwards:
             y = self._flipped(y, lengths)
         return EmittedValue(y.value, layer.output(value.type), "time_major")
 
@@ -189,7 +189,7 @@ class SequenceEmitter(OnnxEmitter):
         ys, ends = [], []
         packed = layer.packed(weights)
         for number, prefix in enumerate(layer.directions()):
-            backward = prefix == "backward/" or (layer.go_backwards and not layer.bidirectional)
+            backward = prefix == "backward/" or layer.go_backwards
             one = {name: array[number : number + 1] for name, array in packed.items()}
             given = self._flipped(x, lengths) if backward else x
             suffix = "" if len(layer.directions()) == 1 else f"_{prefix.strip('/')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from netspec.components.sources.base import Column
+from netspec.components.sources.bounded import content, npz_arrays
+from netspec.components.sources.images import decoded
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.inference.predictor import Predictor, with_source
 from netspec.inference.rows import Rows, columns_of, row_shape
@@ -35,8 +38,7 @@ def _rows(path: Path, predictor: Predictor) -> Rows:
     if ending in _IMAGES:
         return _image(path, predictor)
     if ending == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return npz_arrays(path)
     if ending in (".ts", ".wav"):
         return _by_the_source(path, predictor)
     if ending == ".txt":
@@ -46,14 +48,13 @@ def _rows(path: Path, predictor: Predictor) -> Rows:
 
 def _table(path: Path) -> dict[str, list[Any]]:
     if path.suffix.lower() in (".jsonl", ".json"):
-        text = path.read_text(encoding="utf-8")
+        text = content(path).decode("utf-8")
         jsonl = path.suffix.lower() == ".jsonl"
         rows = [json.loads(line) for line in text.splitlines() if line.strip()] if jsonl else json.loads(text)
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
             raise ValueError("expected one object a row")
         return {name: [row.get(name) for row in rows] for name in rows[0]}
-    with path.open(newline="", encoding="utf-8") as stream:
-        lines = list(csv.reader(stream))
+    lines = list(csv.reader(io.StringIO(content(path).decode("utf-8"), newline="")))
     if not lines:
         raise ValueError("the file is empty")
     header, *body = lines
@@ -87,7 +88,7 @@ def _by_the_source(path: Path, predictor: Predictor) -> Rows:
         raise ValueError(f"the run was trained on `{source.type}`")
     if hasattr(source, "name"):
         source = source.model_copy(update={"name": None})
-    reading = source.read(Roots(path.resolve().parent, path.resolve().parent).locate)
+    reading = source.read(Roots(path.resolve().parent, path.resolve().parent))
     (table,) = reading.parts.values()
     return {name: column.values for name, column in table.columns.items()}
 
@@ -97,22 +98,16 @@ def _lines(path: Path, predictor: Predictor) -> Rows:
     columns = [column for pipe in predictor.preprocess.inputs.values() for column in pipe.columns]
     if len(columns) != 1 or not columns[0].is_text:
         raise ValueError("a .txt file is for runs that read one column of text")
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line for line in content(path).decode("utf-8").splitlines() if line.strip()]
     return {columns[0].name: lines}
 
 
 def _image(path: Path, predictor: Predictor) -> Rows:
     """One image, in the size and the channels of the input."""
-    from PIL import Image
-
     pipe = next(iter(predictor.preprocess.inputs.values()))
     sizes = [size for size in pipe.type.shape if isinstance(size, int)]
     if len(sizes) != 3:
         raise ValueError(f"the run reads no images: its input is {pipe.type}")
     height, width, channels = sizes
-    with Image.open(path) as image:
-        picture = image.convert("RGB" if channels == 3 else "L")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        array = np.asarray(picture, np.float32).reshape(1, height, width, channels)
-    return {pipe.columns[0].name: array}
+    array = decoded(content(path), path.name, channels, (height, width)).astype(np.float32)
+    return {pipe.columns[0].name: array[None]}

@@ -50,6 +50,17 @@ class Roots:
             raise Problem("NS501", f"`{path}` does not exist", help=f"looked in {looked}; another folder: `--data-root DIR`")
         return found
 
+    def inside(self, path: FilePath) -> FilePath:
+        """What a path that was found in a folder is, its links followed. Raises Problem NS006 where they lead out."""
+        try:
+            found = path.resolve()
+        except (OSError, RuntimeError):
+            raise Problem("NS006", f"`{path}` is a link that leads nowhere", help="a link may lead in a circle") from None
+        if not any(found.is_relative_to(allowed) for allowed in (self.root, self.data_root) if allowed is not None):
+            help = "keep data below it, or name a folder with `--data-root`"
+            raise Problem("NS006", f"`{path}` is a link that leads out of `{self.data_root or self.root}`", help=help)
+        return found
+
     def meant(self, path: str) -> tuple[FilePath, ...]:
         """Every place that a path may mean, whether something is there or not. Raises Problem NS006."""
         return tuple(self._inside(base, path) for base in self._bases)

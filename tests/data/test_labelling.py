@@ -345,7 +345,7 @@ def test_lines_that_cannot_be_read(lines: str, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(lines)
     source = SOURCES["json_lines"].model_validate({"path": "rows.jsonl"})
     with pytest.raises(Exception, match=r"`.*rows.jsonl`: ") as caught:
-        source.read(Roots(tmp_path, tmp_path).locate)
+        source.read(Roots(tmp_path, tmp_path))
     told = "\n".join((caught.value.message, *(f"help: {each}" for each in caught.value.help)))  # type: ignore[attr-defined]
     assert re.search(BROKEN[lines], told), told
 

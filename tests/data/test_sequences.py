@@ -41,7 +41,7 @@ def prepared(document: dict[str, Any], folder: Path) -> Dataset:
 
 
 def read(kind: str, fields: dict[str, Any], folder: Path) -> Reading:
-    return SOURCES[kind].model_validate(fields).read(Roots(folder, folder).locate)
+    return SOURCES[kind].model_validate(fields).read(Roots(folder, folder))
 
 
 def table(kind: str, fields: dict[str, Any], folder: Path) -> Table:

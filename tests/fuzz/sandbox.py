@@ -125,7 +125,8 @@ def _serve() -> None:
     import netspec.cli.init
     import netspec.cli.main
     import netspec.cli.show
-    import netspec.cli.validate  # noqa: F401
+    import netspec.cli.validate
+    import netspec.data.prepare  # noqa: F401
 
     for line in sys.stdin:
         case = json.loads(line)
@@ -150,7 +151,7 @@ def _forked(case: dict[str, Any]) -> Answer:
 
 
 def _run(arguments: list[str]) -> None:
-    """The command in this process, which it ends."""
+    """The command in this process, which it ends; `read SPEC` is the part of `train` that comes before JAX."""
     import traceback
 
     from netspec.cli.main import run
@@ -158,8 +159,7 @@ def _run(arguments: list[str]) -> None:
     sys.argv = ["netspec", *arguments]
     code: Any = 70
     try:
-        run()
-        code = 0
+        code = _read(Path(arguments[1])) if arguments[0] == "read" else run() or 0
     except SystemExit as stop:
         code = stop.code or 0
     except BaseException:  # noqa: BLE001  what a user would see is what is looked for
@@ -168,6 +168,25 @@ def _run(arguments: list[str]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
+
+
+def _read(path: Path) -> int:
+    """Reads and prepares the data of a spec as training would; the exit code."""
+    from netspec.cli.output import print_diagnostics
+    from netspec.data import prepare
+    from netspec.diagnostics import SpecError
+    from netspec.graph.validate import required
+    from netspec.source import read_file
+    from netspec.spec.paths import Roots
+
+    try:
+        spec, program = required(read_file(path))
+        dataset = prepare(spec, program, Roots.of(path))
+    except SpecError as error:
+        print_diagnostics(error.diagnostics, stream=sys.stderr)
+        return 1
+    print({name: part.rows for name, part in dataset.parts.items()})
+    return 0
 
 
 if __name__ == "__main__":

@@ -120,6 +120,10 @@ class WeightedLayer(Layer):
 
     trainable: Bool = Field(True, description="`false` keeps the weights as they start.")
 
+    def penalty_on(self, weight: str) -> "Regularizer | None":
+        """The layer's own penalty on one of its weights."""
+        return None
+
 
 class Regularizer(Component):
     """A penalty on one layer's kernel, added to the loss."""
@@ -166,6 +170,9 @@ class KernelLayer(WeightedLayer):
         if self.spectral_norm:
             weights["u"] = Weight((kernel[-1],), trainable=False, statistic=True)
         return weights
+
+    def penalty_on(self, weight: str) -> Regularizer | None:
+        return self.kernel_regularizer if weight.endswith("kernel") else None
 
     def initializers(self) -> dict[str, Any]:
         """Flax' keyword arguments for how the weights start."""

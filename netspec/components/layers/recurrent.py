@@ -1,9 +1,9 @@
 """Recurrent layers over [time, features]. Words and defaults are Keras', and so are the weights' shapes and counts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe
@@ -80,6 +80,19 @@ class Recurrent(WeightedLayer):
         None, description="Penalty on the input kernel: `{l1: ..., l2: ...}`.", examples=[{"l2": 1e-4}]
     )
 
+    @model_validator(mode="after")
+    def _directions_make_sense(self) -> Self:
+        if self.bidirectional and self.go_backwards:
+            help = "leave `go_backwards` out: one direction reads from the end already"
+            raise PydanticCustomError("ns205", "`go_backwards` stands beside `bidirectional`", {"help": help})
+        if self.merge_mode != "concat" and not self.bidirectional:
+            help = "add `bidirectional: true`, or leave `merge_mode` out"
+            raise PydanticCustomError("ns205", "`merge_mode` needs two directions", {"help": help})
+        return self
+
+    def penalty_on(self, weight: str) -> Regularizer | None:
+        return self.kernel_regularizer if weight.split("/")[-1] == "kernel" else None
+
     def stepwise(self, inputs: Sequence[TensorType]) -> bool:
         return self.return_sequences and not (self.bidirectional or self.go_backwards)
 
@@ -121,10 +134,9 @@ class Recurrent(WeightedLayer):
         from netspec.ops.recurrence import RecurrentLayer
 
         features = static_size(inputs[0].shape[1], "the number of features")
-        first = self._direction(features, rngs, reverse=self.go_backwards and not self.bidirectional)
+        first = self._direction(features, rngs, reverse=self.go_backwards)
         second = self._direction(features, rngs, reverse=True) if self.bidirectional else None
-        flipped = self.go_backwards and not self.bidirectional
-        return RecurrentLayer(first, second, merge=self.merge_mode, sequences=self.return_sequences, flipped=flipped)
+        return RecurrentLayer(first, second, merge=self.merge_mode, sequences=self.return_sequences, flipped=self.go_backwards)
 
     def _direction(self, features: int, rngs: "nnx.Rngs", *, reverse: bool) -> "Recurrence":
         from netspec.ops.recurrence import Recurrence, Run
@@ -215,6 +227,8 @@ class Rnn(Recurrent):
 class Gru(Recurrent):
     """The gated recurrent unit (Cho et al. 2014), by default with the reset after the product, as cuDNN. ONNX: GRU.
 
+    The gates stand in the order reset, update, candidate.
+
     ```yaml
     input: [6, 3]
     model: {layers: [{gru: 4}]}
@@ -249,6 +263,8 @@ class Gru(Recurrent):
 
 class Lstm(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997) with forget gates that start open. ONNX: LSTM.
+
+    The gates stand in the order input, forget, candidate, output.
 
     ```yaml
     input: [6, 3]

@@ -1,9 +1,9 @@
 """What a data source is: it reads a table of columns, in one part or in given parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from netspec.components.base import Component
 from netspec.diagnostics import Problem
@@ -64,8 +64,14 @@ class Reading:
     """The rows of each part of `all`, where they are decided already."""
 
 
-Locate: TypeAlias = Callable[[str], Path]
-"""From a path in a spec to a file that exists below the root. Raises Problem NS006 or NS501."""
+class Locator(Protocol):
+    """Where a source may read: what `netspec.spec.paths.Roots` is."""
+
+    def locate(self, path: str) -> Path:
+        """From a path in a spec to a file that exists below the root. Raises Problem NS006 or NS501."""
+
+    def inside(self, path: Path) -> Path:
+        """A path that was found in a folder, its links followed. Raises Problem NS006 where they lead out of the root."""
 
 
 class Known(NamedTuple):
@@ -90,7 +96,7 @@ class Source(Component):
         """What `validate` may rely on without reading anything."""
         return Known()
 
-    def read(self, locate: Locate) -> Reading:
+    def read(self, roots: Locator) -> Reading:
         """The data. Raises Problem NS501 (missing) or NS509 (malformed)."""
         raise NotImplementedError
 

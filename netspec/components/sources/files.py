@@ -1,9 +1,10 @@
 """Sources of many files: patterns, folders with a class each, archives, and names that say something."""
 
+import os
 import re
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -11,11 +12,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.fields import DataPaths
-from netspec.components.sources.base import Array, Locate, Reading, Source, Table, malformed
+from netspec.components.sources.base import Array, Locator, Reading, Source, Table, malformed
+from netspec.components.sources.bounded import MOST_FILES, content, tar_members
 from netspec.diagnostics import Problem
-
-MOST_BYTES = 4 << 30
-_MOST_MEMBERS = 1_000_000
+from netspec.files import reason
 
 
 class Named:
@@ -70,17 +70,17 @@ class PartedFiles(Source):
     def paths(self) -> tuple[str, ...]:
         return tuple(path for files in self.files().values() for path in files)
 
-    def read(self, locate: Locate) -> Reading:
-        found = {part: tuple(file for path in paths for file in located(locate, path)) for part, paths in self.files().items()}
-        tables = {part: self.table(files) for part, files in found.items()}
+    def read(self, roots: Locator) -> Reading:
+        found = {part: tuple(file for path in paths for file in located(roots, path)) for part, paths in self.files().items()}
+        tables = {part: self.table(files, roots) for part, files in found.items()}
         return Reading(tables, tuple(path for files in found.values() for path in files))
 
-    def table(self, files: tuple[Path, ...]) -> Table:
-        """The table that one part's files hold."""
+    def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
+        """The table that one part's files hold; `roots` is for what they are folders of."""
         raise NotImplementedError
 
 
-def located(locate: Locate, path: str) -> tuple[Path, ...]:
+def located(roots: Locator, path: str) -> tuple[Path, ...]:
     """The files that a path means: itself, or all that fit a pattern such as `recordings/*_[0-4].wav`.
 
     Raises Problem NS501 where nothing fits, NS006 for what leads out of the root.
@@ -88,56 +88,58 @@ def located(locate: Locate, path: str) -> tuple[Path, ...]:
     parts = path.split("/")
     first = next((i for i, part in enumerate(parts) if re.search(r"[*?\[]", part)), None)
     if first is None:
-        return (locate(path),)
-    base = locate("/".join(parts[:first]) or ".")
-    found = tuple(sorted(each for each in base.glob("/".join(parts[first:])) if each.resolve().is_relative_to(base)))
+        return (roots.locate(path),)
+    base = roots.locate("/".join(parts[:first]) or ".")
+    found = tuple(sorted(base.glob("/".join(parts[first:]))))
     if not found:
         raise Problem("NS501", f"no file fits `{path}`", help=f"looked in `{base}`")
-    return found
+    return tuple(roots.inside(each) for each in found)
 
 
-def named_files(files: tuple[Path, ...], endings: tuple[str, ...]) -> Iterator[Named]:
-    """Every file with one of the endings: those given, in folders below them, and inside .tar and .tar.gz archives."""
+def named_files(files: tuple[Path, ...], endings: tuple[str, ...], roots: Locator) -> Iterator[Named]:
+    """Every file with one of the endings: those given, in folders below them, and inside .tar and .tar.gz archives.
+
+    Raises Problem NS509 for what cannot be read, NS006 for a link that leads out of the root.
+    """
     for path in files:
         if path.is_dir():
-            inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in endings and not each.is_symlink())
-            yield from (Named(each.as_posix(), each.read_bytes) for each in inside)
+            for each in below(path, endings, roots):
+                yield Named(each.as_posix(), partial(content, each))
         elif path.name.endswith((".tar", ".tar.gz", ".tgz")):
-            yield from _members(path, endings)
+            members = tar_members(path, endings)
+            for name in sorted(members):
+                yield Named(name, partial(members.__getitem__, name))
         else:
-            yield Named(path.as_posix(), path.read_bytes)
+            yield Named(path.as_posix(), partial(content, path))
 
 
-def _members(path: Path, endings: tuple[str, ...]) -> Iterator[Named]:
-    """The files inside an archive, read without unpacking; sizes are checked first. Raises NS509."""
+def below(folder: Path, endings: tuple[str, ...], roots: Locator, above: tuple[Path, ...] = ()) -> list[Path]:
+    """The files below a folder that have one of the endings, in the order of their names. Raises Problem NS006, NS509."""
+    here = folder.resolve()
+    if here in above:
+        raise malformed(folder, "its links lead in a circle")
+    found: list[Path] = []
+    for each in entries(folder, roots):
+        if each.is_dir():
+            found += below(each, endings, roots, (*above, here))
+        elif each.suffix.lower() in endings:
+            found.append(each)
+    return sorted(found)
+
+
+def entries(folder: Path, roots: Locator) -> list[Path]:
+    """What stands in a folder, in the order of names. Raises Problem NS509, NS006 for a link that leads out of the root."""
     try:
-        with tarfile.open(path) as archive:
-            members = []
-            for number, member in enumerate(archive):
-                if number > _MOST_MEMBERS:
-                    raise malformed(path, f"it holds more than {_MOST_MEMBERS:,} files")
-                if member.isfile() and Path(member.name).suffix.lower() in endings:
-                    members.append(member)
-            if sum(member.size for member in members) > MOST_BYTES:
-                raise malformed(path, f"its files come to more than {MOST_BYTES >> 30} GiB")
-            contents = {member.name: _content(archive, member) for member in members}
-            _to_its_end(archive)
-    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
-        raise malformed(path, f"not a readable archive ({error})") from None
-    for name in sorted(contents):
-        yield Named(name, lambda name=name: contents[name])  # type: ignore[misc]
-
-
-def _to_its_end(archive: tarfile.TarFile) -> None:
-    """Reads what is left, so that a checksum over the whole is looked at: a damaged head looks like the archive's end."""
-    stream = archive.fileobj
-    while stream is not None and stream.read(1 << 20):
-        pass
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    stream = archive.extractfile(member)
-    return stream.read(member.size) if stream else b""
+        with os.scandir(folder) as scan:
+            found = list(islice(scan, MOST_FILES + 1))
+    except OSError as error:
+        raise malformed(folder, f"cannot be read: {reason(error)}") from None
+    if len(found) > MOST_FILES:
+        raise malformed(folder, f"it holds more than {MOST_FILES:,} files")
+    for each in found:
+        if each.is_symlink():
+            roots.inside(Path(each.path))
+    return sorted(folder / each.name for each in found)
 
 
 def name_pattern(pattern: str) -> "re.Pattern[str]":

@@ -1,19 +1,21 @@
 """Images: idx files (MNIST's format) and folders with a class each."""
 
+import io
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from netspec.components.fields import Count, DataPath
-from netspec.components.sources.base import Array, Column, Known, Locate, Reading, Source, Table, malformed
-from netspec.components.sources.files import PartedFiles
+from netspec.components.sources.base import Array, Column, Known, Locator, Reading, Source, Table, malformed
+from netspec.components.sources.bounded import content
+from netspec.components.sources.files import PartedFiles, entries
 from netspec.diagnostics import Problem
 
-_MOST_BYTES = 8 << 30
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 
 class Idx(PartedFiles):
@@ -31,7 +33,7 @@ class Idx(PartedFiles):
     def known(self) -> Known:
         return Known(largest=255)
 
-    def table(self, files: tuple[Path, ...]) -> Table:
+    def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
         import numpy as np
 
         arrays = [read_idx(path) for path in files]
@@ -49,36 +51,22 @@ class Idx(PartedFiles):
 
 
 def read_idx(path: Path) -> Array:
-    """The array of an idx file. Raises Problem NS509; the declared size is checked before it is read."""
-    import gzip
-
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
-                return _read_idx(path, stream)  # type: ignore[arg-type]
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
-        raise malformed(path, f"cannot be read ({error})") from None
-
-
-def _read_idx(path: Path, stream: BinaryIO) -> Array:
+    """The array of an idx file. Raises Problem NS509 unless what it declares is what it holds."""
     import struct
 
     import numpy as np
 
-    head = stream.read(4)
-    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _DTYPES or not 1 <= head[3] <= 4:
+    data = content(path)
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _DTYPES or not 1 <= data[3] <= 4 or len(data) < 4 + 4 * data[3]:
         raise malformed(path, "not an idx file: the first bytes are wrong")
-    shape = struct.unpack(f">{head[3]}I", stream.read(4 * head[3]))
-    dtype = np.dtype(_DTYPES[head[2]])
+    start = 4 + 4 * data[3]
+    shape, dtype = struct.unpack(f">{data[3]}I", data[4:start]), np.dtype(_DTYPES[data[2]])
     size = prod(shape) * dtype.itemsize
-    if size > _MOST_BYTES:
-        raise malformed(path, f"it declares {size} bytes, more than {_MOST_BYTES}")
-    data = stream.read(size)
-    if len(data) != size or stream.read(1):
-        raise malformed(path, f"it declares {size} bytes of data but holds {'more' if len(data) == size else len(data)}")
-    array = np.frombuffer(data, dtype).reshape(shape)
+    if size != len(data) - start:
+        raise malformed(path, f"it declares {list(shape)}, which are {size} bytes, but holds {len(data) - start}")
+    if size == 0:
+        raise malformed(path, f"it declares {list(shape)}, which holds nothing")
+    array = np.frombuffer(data, dtype, offset=start).reshape(shape)
     return array if dtype.itemsize == 1 else array.astype(np.float32)
 
 
@@ -113,12 +101,12 @@ class Images(Source):
     def paths(self) -> tuple[str, ...]:
         return tuple(path for path in (self.path, self.train, self.validation, self.test) if path)
 
-    def read(self, locate: Locate) -> Reading:
+    def read(self, roots: Locator) -> Reading:
         given = {"all": self.path, "train": self.train, "validation": self.validation, "test": self.test}
-        folders = {part: locate(path) for part, path in given.items() if path}
+        folders = {part: roots.locate(path) for part, path in given.items() if path}
         if not ("all" in folders) ^ ("train" in folders):
             raise Problem("NS202", "`images` takes either `path`, or `train` with perhaps `validation` and `test`")
-        listed = {part: _list_classes(folder) for part, folder in folders.items()}
+        listed = {part: _list_classes(folder, roots) for part, folder in folders.items()}
         classes = sorted({label for files in listed.values() for label, _ in files})
         tables = {part: self._table(files, classes) for part, files in listed.items()}
         return Reading(tables, tuple(path for files in listed.values() for _, path in files))
@@ -139,30 +127,45 @@ class Images(Source):
         return Table({"image": Column("array", np.stack(arrays)), "label": label}, inputs=("image",), target="label")
 
     def _decode(self, path: Path) -> Array:
-        import warnings
-
-        import numpy as np
-        from PIL import Image
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(path) as image:
-                    picture = image.convert("RGB" if self.mode == "rgb" else "L")
-                    if self.size:
-                        picture = picture.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)
-                    array = np.asarray(picture, np.uint8)
-        except (OSError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise malformed(path.name, f"not a readable image ({error})") from None
-        return array if array.ndim == 3 else array[..., None]
+        image = decoded(content(path), f"{path.parent.name}/{path.name}", 3 if self.mode == "rgb" else 1, self.size)
+        array: Array = image.astype("uint8")
+        return array
 
 
-def _list_classes(folder: Path) -> list[tuple[str, Path]]:
-    """(class, file) pairs in a fixed order. Raises NS509 for a folder without classes."""
+def decoded(data: bytes, name: str, channels: int, size: tuple[int, int] | None) -> Array:
+    """A picture [height, width, channels] of 0 to 255, resized where a size is given. Raises Problem NS509.
+
+    Only decoders that are part of Pillow and start no program are ever asked: EPS would run Ghostscript.
+    """
+    import warnings
+
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # oddities of metadata
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                picture = image.convert("RGB" if channels == 3 else "L")
+                if size is not None and picture.size != (size[1], size[0]):
+                    picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+                array = np.asarray(picture, np.uint8)
+    except UnidentifiedImageError:
+        raise malformed(name, f"not an image of a kind that is read ({', '.join(_FORMATS)})") from None
+    except Exception as error:  # noqa: BLE001  damaged files make decoders raise nearly anything
+        raise malformed(name, f"not a readable image ({str(error) or type(error).__name__})") from None
+    return array if array.ndim == 3 else array[..., None]
+
+
+def _list_classes(folder: Path, roots: Locator) -> list[tuple[str, Path]]:
+    """(class, file) pairs in a fixed order. Raises NS509 for a folder without classes, NS006 for a link out of the root."""
+    if not folder.is_dir():
+        raise malformed(folder, "not a folder", "each class is a folder of images in it")
     found: list[tuple[str, Path]] = []
-    for child in sorted(folder.iterdir()):
-        if child.is_dir() and not child.is_symlink():
-            found += [(child.name, file) for file in sorted(child.iterdir()) if file.suffix.lower() in _ENDINGS]
+    for child in entries(folder, roots):
+        if child.is_dir():
+            found += [(child.name, file) for file in entries(child, roots) if file.suffix.lower() in _ENDINGS]
     if not found:
         raise malformed(folder, "no folders with images in them", "each class is a folder of its own")
     return found

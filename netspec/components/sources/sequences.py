@@ -1,15 +1,15 @@
 """Sequences: text, the .ts files of the UCR and UEA archives, sound, and series that a package brings."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from netspec.components.fields import Count
-from netspec.components.sources.base import Array, Column, Known, Locate, Reading, Source, Table, malformed
+from netspec.components.sources.base import Array, Column, Known, Locator, Reading, Source, Table, malformed
 from netspec.components.sources.files import Named, PartedFiles, name_pattern, named_files, objects
 from netspec.components.sources.ts import read_ts
+from netspec.components.sources.wav import read_wav
 from netspec.diagnostics import Problem
 
 
@@ -28,12 +28,12 @@ class Text(PartedFiles):
     encoding: Literal["utf-8", "latin-1"] = Field("utf-8", description="How the bytes are read.")
     by: Literal["file", "line"] = Field("file", description="Whether each file, or each line that is not blank, is an example.")
 
-    def table(self, files: tuple[Path, ...]) -> Table:
+    def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
         import numpy as np
 
         texts: list[str] = []
         labels: list[str] = []
-        for named in named_files(files, (".txt",)):
+        for named in named_files(files, (".txt",), roots):
             content = self._decoded(named)
             pieces = [line for line in content.splitlines() if line.strip()] if self.by == "line" else [content]
             texts += pieces
@@ -67,7 +67,7 @@ class TimeSeries(PartedFiles):
 
     type = "ts"
 
-    def table(self, files: tuple[Path, ...]) -> Table:
+    def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
         import numpy as np
 
         series: list[Array] = []
@@ -104,10 +104,10 @@ class Wav(PartedFiles):
         examples=["{digit}_{speaker}_{take}"],
     )
 
-    def table(self, files: tuple[Path, ...]) -> Table:
+    def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
         import numpy as np
 
-        named = list(named_files(files, (".wav",)))
+        named = list(named_files(files, (".wav",), roots))
         if not named:
             raise malformed(files[0], "no .wav files in it")
         columns: dict[str, Column] = {"sound": Column("sequence", objects([self._decoded(each) for each in named]))}
@@ -133,18 +133,11 @@ class Wav(PartedFiles):
         return {key: Column("category", np.asarray([row[key] for row in found], dtype=object)) for key in found[0]}
 
     def _decoded(self, named: Named) -> Array:
-        import soundfile
-
-        try:
-            samples, rate = soundfile.read(BytesIO(named.read()), dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-            raise malformed(named.path, f"not a readable sound ({error})") from None
+        samples, rate = read_wav(named.read(), named.path)
         if rate != self.rate:
             raise malformed(named.path, f"it has {rate} samples a second, but `rate` says {self.rate}")
         if samples.shape[1] != 1:
             raise malformed(named.path, f"it has {samples.shape[1]} channels, and mono is read")
-        if not len(samples):
-            raise malformed(named.path, "it has no samples")
         result: Array = samples[:, 0]
         return result
 
@@ -165,7 +158,7 @@ class PyWavelets(Source):
     def known(self) -> Known:
         return Known()
 
-    def read(self, locate: Locate) -> Reading:
+    def read(self, roots: Locator) -> Reading:
         import numpy as np
         import pywt
 
@@ -198,7 +191,7 @@ class Synthetic(Source):
     def known(self) -> Known:
         return Known(rows=self.rows)
 
-    def read(self, locate: Locate) -> Reading:
+    def read(self, roots: Locator) -> Reading:
         import numpy as np
 
         generator = np.random.default_rng(self.seed)

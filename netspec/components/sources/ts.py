@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netspec.components.sources.base import Array, malformed
+from netspec.components.sources.bounded import content, text_lines
 from netspec.diagnostics import Problem
 
 
@@ -37,7 +38,7 @@ class _Head:
 
 
 def _count(word: str, rest: list[str]) -> int:
-    if len(rest) != 1 or not rest[0].isdecimal():
+    if len(rest) != 1 or not (rest[0].isascii() and rest[0].isdecimal()) or len(rest[0]) > 9:
         raise ValueError(f"`{word}` needs a number")
     return int(rest[0])
 
@@ -45,9 +46,9 @@ def _count(word: str, rest: list[str]) -> int:
 def read_ts(path: Path) -> tuple[list[Array], list[str]]:
     """The series [time, dimensions] of a .ts file, and their labels. Raises Problem NS509."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise malformed(path, f"cannot be read ({error})") from None
+        lines = [line.decode("utf-8") for _, line in text_lines(path, content(path))]
+    except UnicodeDecodeError as error:
+        raise malformed(path, f"not UTF-8 ({error.reason})") from None
     head, body = _parted(path, lines)
     series: list[Array] = []
     labels: list[str] = []

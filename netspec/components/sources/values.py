@@ -8,6 +8,8 @@ from netspec.components.sources.base import Array, Column
 from netspec.components.sources.files import objects
 from netspec.diagnostics import Problem
 
+_MOST_AXES = 32
+
 
 def column_of(name: str, values: list[Any]) -> Column:
     """A column with one value a row; `None` is one that is missing.
@@ -102,8 +104,10 @@ def _numbers(name: str, row: int, value: Any) -> Array:
         return array.astype(np.float32)
 
 
-def _with_gaps(value: Any) -> Any:
-    """Nested lists with NaN for what is missing."""
+def _with_gaps(value: Any, depth: int = 0) -> Any:
+    """Nested lists with NaN for what is missing. Raises ValueError for more axes than an array has."""
     if isinstance(value, (list, tuple)):
-        return [_with_gaps(item) for item in value]
+        if depth > _MOST_AXES:
+            raise ValueError("too deep")
+        return [_with_gaps(item, depth + 1) for item in value]
     return math.nan if value is None else value

@@ -15,7 +15,7 @@ import optax
 
 from netspec.compiler.network import Functional, Weights, fold_name, lengths_of
 from netspec.components.augment import Augment
-from netspec.components.layers import KernelLayer
+from netspec.components.layers import WeightedLayer
 from netspec.components.objectives import Loss
 from netspec.graph.ir import Port
 from netspec.graph.objective import logits
@@ -145,9 +145,9 @@ class Supervised:
         total = jnp.zeros(())
         shared = self.train.regularization
         for node in self.network.graph.nodes:
-            own = node.op.kernel_regularizer if isinstance(node.op, KernelLayer) else None
-            l1, l2 = shared.l1 + (own.l1 if own else 0.0), shared.l2 + (own.l2 if own else 0.0)
             for name in node.weights:
+                own = node.op.penalty_on(name) if isinstance(node.op, WeightedLayer) else None
+                l1, l2 = shared.l1 + (own.l1 if own else 0.0), shared.l2 + (own.l2 if own else 0.0)
                 kernel = parameters.get(f"{node.weight_scope}/{name}") if name.endswith("kernel") else None
                 if kernel is None or node.name != node.weight_scope:
                     continue
