@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
+AUDIT = "netspec did what no verb may: "
+_NEVER = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pty.", "socket.", "pickle.", "shutil.rmtree", "webbrowser.")  # fmt: skip
+_READ = ("/proc/", "/sys/", "/dev/null", "/dev/urandom", "/etc/localtime", "/usr/share/", "/usr/lib/", "/lib/", "/etc/ld.so")
+"""What the machine itself may be asked, outside of the folder and of Python."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Answer:
     def failure(self) -> str:
         """Why no user should ever see this; '' for an answer that may be right."""
         text = self.out + self.err
+        if AUDIT in text:
+            return text[text.index(AUDIT) :].splitlines()[0]
         if "Traceback" in text:
             return "a traceback"
         if "NS901" in text:
@@ -144,6 +150,7 @@ def _forked(case: dict[str, Any]) -> Answer:
             for number, stream in enumerate((given, out, err)):
                 os.dup2(stream.fileno(), number)
             os.chdir(case["folder"])
+            _watch(Path(case["folder"]), case["arguments"])
             _run(case["arguments"])
         status, usage = _waited(child, case["seconds"])
         code = os.waitstatus_to_exitcode(status)
@@ -168,6 +175,24 @@ def _run(arguments: list[str]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
+
+
+def _watch(folder: Path, arguments: list[str]) -> None:
+    """An audit hook (PEP 578) that tells of each process, socket, pickle, and file outside of the case's folder."""
+    named = {os.path.realpath(folder / word) for word in arguments if "\0" not in word and word.isprintable()}
+    inside = tuple(os.path.realpath(each) for each in (folder, sys.prefix, sys.base_prefix, REPOSITORY))
+
+    def hook(event: str, values: tuple[Any, ...]) -> None:
+        if event.startswith(_NEVER):
+            os.write(2, f"{AUDIT}{event} {values!r}"[:500].encode() + b"\n")
+        elif event == "open" and isinstance(values[0], (str, bytes)) and "\0" not in os.fsdecode(values[0]):
+            path = os.path.realpath(os.fsdecode(values[0]))
+            writes = isinstance(values[2], int) and values[2] & (os.O_WRONLY | os.O_RDWR)
+            allowed = inside[:1] if writes else inside
+            if path not in named and not path.startswith((*allowed, *(() if writes else _READ))):
+                os.write(2, f"{AUDIT}open {path} {values[1:]!r}"[:500].encode() + b"\n")
+
+    sys.addaudithook(hook)
 
 
 def _read(path: Path) -> int:
