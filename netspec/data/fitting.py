@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from netspec.components.sources.base import KINDS, Column, Kind
+from netspec.components.sources.values import narrowed
 from netspec.components.transforms.base import Array, Transform
 from netspec.components.transforms.categories import Label, OneHot
 from netspec.components.transforms.fitted import count_missing, fit, holds_text, refuse_missing, run
@@ -116,8 +117,8 @@ class Fitter:
         return ColumnPipe(column, kind, steps), after
 
     def _as_read(self, column: str, values: Array, transforms: tuple[Transform, ...], at: Path) -> Array:
-        """An input's numbers as an exported graph reads them, in float32. Raises NS513 where categories would fall together."""
-        single = values.astype(np.float32)
+        """An input's numbers as an exported graph reads them, in float32. Raises NS513 where numbers would fall together."""
+        single = self.place.at(at, lambda: narrowed(column, values))
         if any(isinstance(step, OneHot) for step in transforms) and len(np.unique(single)) != len(np.unique(values)):
             message = f"the numbers of `{column}` are too large to be told apart as categories in float32"
             raise self.place.problem("NS513", message, at, "store them as text")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netspec.components.sources.base import Column, Table
+from netspec.components.sources.base import Array, Column, Table
+from netspec.components.sources.values import narrowed
 from netspec.data.place import Place
 from netspec.data.split import Rows
 from netspec.spec.sections import SeriesSection, Split
@@ -76,21 +77,26 @@ class Windowing:
         if self.lag(target) and series.at == "last" and series.horizon > 1:
             message = "`difference` cannot be undone for the last of several steps alone"
             raise self.place.problem("NS513", message, ("data", "series", "at"), "write `at: all`")
-        found = {name: _cut(table.columns[name], starts - self.lag(name), series.window + self.lag(name)) for name in columns}
+        used = {name: self._steps(name, table.columns[name]) for name in dict.fromkeys((*columns, target))}
+        found = {name: _cut(used[name], starts - self.lag(name), series.window + self.lag(name)) for name in columns}
         begins = starts + series.window
         if series.at == "last" and series.horizon > 1:
-            found[target + AHEAD] = _cut(table.columns[target], begins + series.horizon - 1, 1)
+            found[target + AHEAD] = _cut(used[target], begins + series.horizon - 1, 1)
         else:
             lag = self.lag(target)
-            found[target + AHEAD] = _cut(table.columns[target], begins - lag, series.horizon + lag)
+            found[target + AHEAD] = _cut(used[target], begins - lag, series.horizon + lag)
         cut = Table(found, columns, target + AHEAD)
         return Windows(cut, begins, begins + series.horizon, table.rows)
 
+    def _steps(self, name: str, column: Column) -> Array:
+        """A column's numbers as float32. Raises SpecError NS513 where that would make different ones one."""
+        return self.place.at(("data", "series"), lambda: narrowed(name, column.values))
 
-def _cut(column: Column, starts: Rows, length: int) -> Column:
+
+def _cut(steps: Array, starts: Rows, length: int) -> Column:
     """`length` steps from each start on, [windows, length, 1]."""
     stretches = starts[:, None] + np.arange(length)[None, :]
-    return Column("array", column.values.astype(np.float32)[stretches][..., None])
+    return Column("array", steps[stretches][..., None])
 
 
 def split_windows(windows: Windows, split: Split) -> dict[str, Rows]:

@@ -37,7 +37,7 @@ class JsonLines(PartedFiles):
         try:
             return Table({name: column_of(name, [record.get(name) for record in records]) for name in names})
         except Problem as problem:
-            raise malformed(files[0], problem.message, *problem.help) from None
+            raise Problem(problem.code, f"`{files[0]}`: {problem.message}", help=problem.help) from None
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from netspec.components.fields import Bool, Texts
 from netspec.components.sources.base import Column, Known, Locator, Reading, Source, Table, equal_rows, malformed
 from netspec.components.sources.bounded import MOST_COLUMNS, check_lines, content, looks_like, npz_arrays
 from netspec.components.sources.files import PartedFiles, objects
-from netspec.components.sources.values import column_of, texts
+from netspec.components.sources.values import column_of, narrowed, texts
 from netspec.diagnostics import Problem
 
 if TYPE_CHECKING:
@@ -141,14 +141,20 @@ def _typed(frame: "polars.DataFrame", missing: set[str]) -> dict[str, Column]:
     texts = frame.with_columns(pl.all().fill_null(""))
     kept = texts.select(pl.when(pl.all().is_in(list(missing))).then(None).otherwise(pl.all()).name.keep())
     numbers = kept.select(pl.all().str.strip_chars().cast(pl.Float64, strict=False))
+    long = kept.select(pl.all().str.strip_chars().str.contains(r"^[+-]?\d{16,}$").any()).row(0)
     present, numeric = kept.select(pl.all().count()).row(0), numbers.select(pl.all().count()).row(0)
     filled, named = numbers.fill_null(float("nan")), kept.fill_null("")
     return {
         name: Column("number", filled[name].to_numpy())
-        if 0 < present[index] == numeric[index]
+        if 0 < present[index] == numeric[index] and not (long[index] and _loses_digits(kept[name]))
         else Column("category", np.asarray(named[name].to_list(), dtype=object))
         for index, name in enumerate(frame.columns)
     }
+
+
+def _loses_digits(texts: "polars.Series") -> bool:
+    """Whether float64 changes one of a column's numbers: identifiers of so many digits stay texts, and keep them."""
+    return any(text.strip().isdecimal() and int(float(text)) != int(text) for text in texts.drop_nulls())
 
 
 class Inline(Source):
@@ -212,9 +218,12 @@ def _array_column(path: Path, name: str, array: Any) -> Column:
         return _text_column(path, name, array.astype(str))
     if array.dtype.kind not in "buif":
         raise malformed(path, f"`{name}` holds `{array.dtype}`; numbers and texts can be read")
-    if array.ndim == 1:
-        return Column("number", array.astype(np.float64))
-    return Column("array", array if array.dtype == np.uint8 else array.astype(np.float32))
+    if array.ndim > 1:
+        return Column("array", array if array.dtype == np.uint8 else narrowed(name, array))
+    wide = array.astype(np.float64)
+    if array.dtype.kind in "iu" and (wide.astype(array.dtype) != array).any():
+        return Column("category", array.astype(str).astype(object))  # identifiers keep all their digits
+    return Column("number", wide)
 
 
 def _text_column(path: Path, name: str, array: Any) -> Column:

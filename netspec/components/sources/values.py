@@ -9,6 +9,9 @@ from netspec.components.sources.files import objects
 from netspec.diagnostics import Problem
 
 _MOST_AXES = 32
+_WHOLE_IN_SINGLE, _WHOLE_IN_DOUBLE = 1 << 24, 1 << 53
+_NOTICEABLE = 1e-3
+"""An error of rounding, as a share of a column's standard deviation, that a network could notice."""
 
 
 def column_of(name: str, values: list[Any]) -> Column:
@@ -25,9 +28,41 @@ def column_of(name: str, values: list[Any]) -> Column:
             raise Problem("NS509", f"row {row} of `{name}` is an object", help=help, field=name)
     if any(isinstance(value, (list, tuple)) for value in values):
         return _lists(name, values)
-    if any(isinstance(value, str) for value in values):
+    if any(isinstance(value, str) or _is_long(value) for value in values):
         return Column("category", texts(name, values))
     return Column("number", np.asarray([_number(name, row, value) for row, value in enumerate(values, start=1)]))
+
+
+def _is_long(value: Any) -> bool:
+    """A whole number with more digits than float64 keeps, such as an identifier: as a text it keeps them all."""
+    return isinstance(value, int) and abs(value) > _WHOLE_IN_DOUBLE and int(float(value)) != value if _fits(value) else True
+
+
+def _fits(value: Any) -> bool:
+    """Whether a number is one of float64's, as far as its size goes."""
+    return not isinstance(value, int) or abs(value) < 1 << 1023
+
+
+def narrowed(name: str, values: Array) -> Array:
+    """Numbers as float32, which networks and exported files read.
+
+    Raises Problem NS513 where that would make different whole numbers one, such as time stamps: float32 has them all up to
+    2^24. Large numbers whose last digits are far below their spread are rounded as any other number is.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore"):  # what is not finite is told when the rows are checked
+        single = np.asarray(values, np.float32)
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize < 4 or values.dtype == np.float32 or not values.size:
+        return single
+    wide = values.astype(np.float64)
+    whole = np.isfinite(wide) & (np.abs(wide) > _WHOLE_IN_SINGLE) & (wide == np.rint(wide)) & np.isfinite(single)
+    if whole.any() and np.abs(wide - single)[whole].max() > _NOTICEABLE * np.nanstd(wide[np.isfinite(wide)]):
+        before, after = len(np.unique(wide[whole])), len(np.unique(single[whole]))
+        message = f"the numbers of `{name}` are too large for float32: {before} different ones become {after}"
+        help = "subtract where they begin, or store them as text where they are names"
+        raise Problem("NS513", message, help=help)
+    return single
 
 
 def texts(name: str, values: Iterable[Any], row: int | None = None) -> Array:
@@ -81,6 +116,9 @@ def _lists(name: str, values: list[Any]) -> Column:
             message = f"row 1 of `{name}` is {list(rows[0].shape)}, but row {row} is {list(array.shape)}"
             help = "rows may differ in their number of steps, not in what a step holds"
             raise Problem("NS509", message, help=help, field=name)
+    narrowed(name, np.concatenate([array.reshape(-1) for array in rows]))
+    with np.errstate(over="ignore"):
+        rows = [array.astype(np.float32) for array in rows]
     if len({len(array) for array in rows}) == 1:
         return Column("array", np.stack(rows))
     return Column("sequence", objects(rows))
@@ -93,15 +131,13 @@ def _refuse_nested(name: str, values: list[Any]) -> None:
 
 
 def _numbers(name: str, row: int, value: Any) -> Array:
-    """A list of numbers as float32, NaN for what is missing."""
+    """A list of numbers, NaN for what is missing."""
     import numpy as np
 
     try:
-        array = np.asarray(_with_gaps(value), dtype=np.float64)
+        return np.asarray(_with_gaps(value), dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
         raise Problem("NS509", f"row {row} of `{name}` does not hold numbers of one shape", field=name) from None
-    with np.errstate(over="ignore"):  # what is not finite is told when the rows are checked
-        return array.astype(np.float32)
 
 
 def _with_gaps(value: Any, depth: int = 0) -> Any:
