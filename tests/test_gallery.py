@@ -48,8 +48,15 @@ def test_the_canonical_form_is_a_fixed_point(path: Path) -> None:
         assert graph_hash(same) == graph_hash(program)
 
 
+LONG = ("adding-problem-rnn", "copy-task-gru")
+"""They take minutes to what they promise."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", OUT_OF_THE_BOX, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.night] if path.stem in LONG else []) for path in OUT_OF_THE_BOX],
+)
 def test_it_trains_and_keeps_its_promises(path: Path, tmp_path: Path) -> None:
     # Pairs take minutes to their end: `python -m tests.benchmarks.pairs` goes there, and judges what they make.
     shorter = {"train.epochs": 5} if load(path).gan is not None else {}

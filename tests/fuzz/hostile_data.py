@@ -144,7 +144,7 @@ def picture_case(kind: str, name: str, expect: Any, data: Bytes, ending: str = "
 
 
 _POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(marker) (w) file closefile\nshowpage\n%%EOF\n"
-_OTHER_KINDS = ("BLP", "DDS", "EPS", "ICNS", "ICO", "IM", "JPEG2000", "MSP", "PCX", "PDF", "SGI", "SPIDER", "TGA", "XBM")
+_OTHER_KINDS = ("BLP", "DDS", "EPS", "ICNS", "ICO", "JPEG2000", "MSP", "PCX", "PDF", "SGI", "SPIDER", "TGA", "XBM")
 _READ_KINDS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
+from flax import nnx
 
 from netspec.compiler.network import Functional, Network
 from netspec.diagnostics import SpecError
@@ -181,8 +182,8 @@ def test_blocks_see_their_own_variables_and_the_files_never_the_callers() -> Non
 
 def test_network_is_a_module_with_nested_names() -> None:
     _, program = required(read_text(NESTED, "x.yaml"))
-    network = Network(program.main, 0)
-    assert network(jnp.zeros((2, 8, 8, 3))).shape == (2, 5)
+    given = jax.ShapeDtypeStruct((2, 8, 8, 3), jnp.float32)
+    assert nnx.eval_shape(lambda x: Network(program.main, 0)(x), given).shape == (2, 5)
 
 
 @pytest.mark.parametrize(

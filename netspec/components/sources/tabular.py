@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import polars
 
 _MOST_ROWS = 50_000_000
+_MOST_DIGITS = 300
 
 
 def _sign(value: object) -> str:
@@ -154,7 +155,8 @@ def _typed(frame: "polars.DataFrame", missing: set[str]) -> dict[str, Column]:
 
 def _loses_digits(texts: "polars.Series") -> bool:
     """Whether float64 changes one of a column's numbers: identifiers of so many digits stay texts, and keep them."""
-    return any(text.strip().isdecimal() and int(float(text)) != int(text) for text in texts.drop_nulls())
+    digits = (text.strip().lstrip("+-") for text in texts.drop_nulls())
+    return any(each.isdecimal() and (len(each) > _MOST_DIGITS or int(float(each)) != int(each)) for each in digits)
 
 
 class Inline(Source):
