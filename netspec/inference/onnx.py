@@ -42,7 +42,9 @@ class OnnxModel(Predictor):
         self.file = open_file(self.path)
         self.session, facts = self.file.session, self.file.facts
         if self.file.is_changed:
-            self.notices = (f"the graph of `{path}` is not the one that was proven: `netspec verify` says more",)
+            message = f"`{path}` is changed: its graph, its weights or its metadata are not those that were proven"
+            way_out = ("export it again from its run", "a change that is meant runs in ONNX Runtime itself")
+            raise SpecError(Diagnostic("NS604", message, help=way_out))
         spec, found = read_spec(read_own(facts.spec, f"{path}.json"), {})
         program, more = build(spec) if spec else (None, ())
         if spec is None or program is None:
@@ -89,7 +91,11 @@ class OnnxModel(Predictor):
 
     def batch(self, raw: Mapping[str, Column]) -> dict[str, Array]:
         try:
-            values = self.session.run(self.wanted, self.feeds(raw))
+            fed = self.feeds(raw)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise _misfit(self.path, error) from None
+        try:
+            values = self.session.run(self.wanted, fed)
         except RUNTIME_ERRORS as error:
             message = f"`{self.path}` does not answer: {str(error).splitlines()[0]}"
             raise SpecError(Diagnostic("NS604", message, help=("export it again from its run",))) from None
