@@ -68,5 +68,6 @@ def test_identifiers_of_many_digits_stay_texts(tmp_path: Path) -> None:
     column = column_of("id", ids)
     assert column.kind == "category"
     assert column.values.tolist() == [str(each) for each in ids]
+    assert column_of("id", [10**400, 1]).values.tolist() == ["1" + "0" * 400, "1"]
     np.savez(tmp_path / "rows.npz", x=np.asarray(ids), y=np.arange(40))
     assert "holds text" in refused(arrays({"npz": "rows.npz"}), tmp_path)
