@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -184,44 +185,59 @@ def harmless(path: Path, sound: Path) -> bool:
     return own[0] == own[1] and one.graph == two.graph
 
 
-def main() -> None:
-    table: defaultdict[str, list[tuple[str, Answer, float]]] = defaultdict(list)
-    bad = 0
-    with tempfile.TemporaryDirectory() as home:
-        original = exported(Path(home))
-        saved = Path(home) / "saved"
-        saved.mkdir()
-        beside = sorted(original.parent.glob("model.*"))
+@dataclass(frozen=True)
+class Asked:
+    """What a verb answered to a damaged file, and what is wrong with that; '' where nothing is."""
+
+    kind: str
+    name: str
+    verb: str
+    fault: str
+    answer: Answer
+    seconds: float
+
+
+def asked(home: Path, every: int) -> Iterator[Asked]:
+    """Every verb's answer to every damaged copy of a file that is made in a folder."""
+    original, saved = exported(home), home / "saved"
+    saved.mkdir()
+    beside = sorted(home.glob("model.*"))
+    for file in beside:
+        shutil.copy(file, saved)
+    sound = {name: ask(original) for name, ask in VERBS.items()}
+    assert sound["verify"].what == "sound", sound
+    for kind, name, damage in list(damages(original, every=every)):
         for file in beside:
-            shutil.copy(file, saved)
-        sound = {name: ask(original) for name, ask in VERBS.items()}
-        assert sound["verify"].what == "sound", sound
-        for kind, name, damage in list(damages(original, every=int(sys.argv[1]) if len(sys.argv) > 1 else 1)):
-            for file in beside:
-                if file.is_dir():
-                    file.rmdir()
-                file.unlink(missing_ok=True)
-                shutil.copy(saved / file.name, file)
-            damage(original)
-            untouched = kind == "beside" or (original.is_file() and harmless(original, saved / original.name))
-            for verb, ask in VERBS.items():
-                began = time.perf_counter()
-                answer = ask(original)
-                fault = wrong(verb, sound[verb], answer)
-                if fault == "sound" and untouched and ("parity.json" in name or kind != "beside"):
-                    fault = ""
-                bad += bool(fault)
-                table[kind].append((fault, answer, time.perf_counter() - began))
-                if fault:
-                    print(f"{kind}: {name}: {verb}: {fault}", flush=True)
+            if file.is_dir():
+                file.rmdir()
+            file.unlink(missing_ok=True)
+            shutil.copy(saved / file.name, file)
+        damage(original)
+        outside = "parity.json" in name or (
+            kind != "beside" and original.is_file() and harmless(original, saved / original.name)
+        )
+        for verb, ask in VERBS.items():
+            began = time.perf_counter()
+            answer = ask(original)
+            fault = wrong(verb, sound[verb], answer)
+            yield Asked(kind, name, verb, "" if outside and fault == "sound" else fault, answer, time.perf_counter() - began)
+
+
+def main() -> None:
+    table: defaultdict[str, list[Asked]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as home:
+        for one in asked(Path(home), int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+            table[one.kind].append(one)
+            if one.fault:
+                print(f"{one.kind}: {one.name}: {one.verb}: {one.fault}", flush=True)
     print(f"\n{'kind':<14}{'asked':>7}{'wrong':>7}{'slowest':>10}  answers")
     for kind, rows in table.items():
-        told = Counter(
-            a.kind if a.kind != "answered" else str(a.what) if isinstance(a.what, str) else "answered" for _, a, _ in rows
-        )
-        shown = ", ".join(f"{name} {times}" for name, times in told.most_common())
-        print(f"{kind:<14}{len(rows):>7}{sum(bool(f) for f, _, _ in rows):>7}{max(s for _, _, s in rows):>8.2f} s  {shown}")
-    print(json.dumps({"damages": sum(len(rows) for rows in table.values()) // len(VERBS), "wrong": bad}))
+        answers = Counter(str(a.what) if isinstance(a.what, str) else a.kind for a in (row.answer for row in rows))
+        shown = ", ".join(f"{name} {times}" for name, times in answers.most_common())
+        wrong_ones, slowest = sum(bool(row.fault) for row in rows), max(row.seconds for row in rows)
+        print(f"{kind:<14}{len(rows):>7}{wrong_ones:>7}{slowest:>8.2f} s  {shown}")
+    bad = sum(bool(row.fault) for rows in table.values() for row in rows)
+    print(json.dumps({"damages": sum(map(len, table.values())) // len(VERBS), "wrong": bad}))
     sys.exit(bad > 0)
 
 

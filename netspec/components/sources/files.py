@@ -93,7 +93,9 @@ def located(roots: Locator, path: str) -> tuple[Path, ...]:
     found = tuple(sorted(base.glob("/".join(parts[first:]))))
     if not found:
         raise Problem("NS501", f"no file fits `{path}`", help=f"looked in `{base}`")
-    return tuple(roots.inside(each) for each in found)
+    for each in found:
+        roots.inside(each)
+    return found  # by the names that they have here: a link's own may say its class
 
 
 def named_files(files: tuple[Path, ...], endings: tuple[str, ...], roots: Locator) -> Iterator[Named]:

@@ -127,13 +127,11 @@ class Images(Source):
         return Table({"image": Column("array", np.stack(arrays)), "label": label}, inputs=("image",), target="label")
 
     def _decode(self, path: Path) -> Array:
-        image = decoded(content(path), f"{path.parent.name}/{path.name}", 3 if self.mode == "rgb" else 1, self.size)
-        array: Array = image.astype("uint8")
-        return array
+        return decoded(content(path), f"{path.parent.name}/{path.name}", 3 if self.mode == "rgb" else 1, self.size)
 
 
 def decoded(data: bytes, name: str, channels: int, size: tuple[int, int] | None) -> Array:
-    """A picture [height, width, channels] of 0 to 255, resized where a size is given. Raises Problem NS509.
+    """A picture [height, width, channels] of bytes, resized where a size is given. Raises Problem NS509.
 
     Only decoders that are part of Pillow and start no program are ever asked: EPS would run Ghostscript.
     """
