@@ -9,16 +9,21 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
-from netspec.components.layers import ACTIVATIONS, LAYERS, MERGES, Layer, Merge
+from netspec.components.base import Component
+from netspec.components.initializers import INITIALIZERS
+from netspec.components.layers import ACTIVATIONS, LAYERS, MERGES, Merge
 from netspec.components.layers.norm import LAYERS as NORMS
 from netspec.graph.validate import checked
 from netspec.source.document import Document
 from netspec.spec.schema.fields import Schema
 
 MOST_ELEMENTS = 4096
+STEPS = 5
+"""How long a free axis is taken for while a draft is judged."""
+RECURRENT = ("tanh", "sigmoid", "relu", "softsign", "softplus", "elu", "hard_sigmoid", "leaky_relu", "linear")
 NAMES = ("stem", "trunk", "left", "right", "head", "body", "skip", "deep", "wide", "tail")
 INPUTS: tuple[Any, ...] = (
-    [6], [12], [7, 3], [8, 4], [6, 6, 2], [8, 8, 3], [7, 9, 1], [4, 4, 4, 2], {"shape": [5], "vocabulary": 9},
+    [6], [12], [7, 3], ["time", 4], [8, 4], [6, 6, 2], [8, 8, 3], [7, 9, 1], [4, 4, 4, 2], {"shape": [5], "vocabulary": 9},
 )  # fmt: skip
 
 
@@ -51,10 +56,26 @@ class Generator:
                 layers.pop()
         if not layers or not self._holds(document):
             return None
-        if self.random.random() < 0.15:
-            wrapped = self._wrapped(document)
-            return wrapped if self._holds(wrapped) else document
+        more = self._wrapped(document) if self.random.random() < 0.15 else self._several(document)
+        return more if more is not document and self._holds(more) else document
+
+    def _several(self, document: dict[str, Any]) -> dict[str, Any]:
+        """With a second input that is joined at the end, or with a second output."""
+        layers, draw = document["model"]["layers"], self.random.random()
+        if draw < 0.12:
+            layers = [self._from(layers[0], "input"), *layers[1:], {"flatten": None, "name": "all"}]
+            side = [self._from({"dense": self.random.randint(1, 4)}, "second", name="beside"), {"concat": ["all", "beside"]}]
+            inputs = {"input": document["input"], "second": [self.random.randint(1, 5)]}
+            rest = {key: value for key, value in document.items() if key != "input"}
+            return {**rest, "inputs": inputs, "model": {"layers": [*layers, *side]}}
+        if draw < 0.24:
+            layers = [*layers[:-1], self._from(layers[-1], None, name="main"), {"dense": 2, "from": "main", "name": "other"}]
+            return {**document, "model": {"layers": layers, "outputs": ["main", "other"]}}
         return document
+
+    def _from(self, item: Any, source: str | None, **more: str) -> dict[str, Any]:
+        item = dict(item) if isinstance(item, dict) else {item: None}
+        return {**item, **({"from": source} if source else {}), **more}
 
     def _wrapped(self, document: dict[str, Any]) -> dict[str, Any]:
         """The layers as the encoder of an autoencoder, or as the discriminator of a pair."""
@@ -70,7 +91,8 @@ class Generator:
         return {**document, "model": {"gan": pair}}
 
     def _holds(self, document: Mapping[str, Any]) -> bool:
-        found = checked(Document("drawn", "", dict(document)))
+        free = "time" in str(document.get("input", document.get("inputs")))
+        found = checked(Document("drawn", "", dict(document)), lengths={"time": STEPS} if free else {})
         if found.program is None or not found.is_valid:
             return False
         graph = found.program.main
@@ -124,27 +146,38 @@ class Generator:
             return name
         return self._named({name: fields or None}, above)
 
-    def fields(self, layer: type[Layer]) -> dict[str, Any]:
-        """Values for the required fields of a layer, and for some of the others."""
+    def fields(self, component: type[Component]) -> dict[str, Any]:
+        """Values for the required fields of a component, and for some of the others."""
         found: dict[str, Any] = {}
-        for name, info in layer.model_fields.items():
+        for name, info in component.model_fields.items():
             if info.is_required() or self.random.random() < 0.25:
-                value = self._value(layer, name)
+                value = self._value(component, name)
                 if value is not None:
-                    found[name] = value
+                    found[info.alias or name] = value
         return found
 
-    def _value(self, layer: type[Layer], name: str) -> Any:
+    def component(self, catalogue: Mapping[str, type[Component]]) -> Any:
+        """One of a catalogue, by its name or with fields of its own."""
+        name = self.random.choice(list(catalogue))
+        fields = self.fields(catalogue[name])
+        return {name: fields} if fields else name
+
+    def _value(self, component: type[Component], name: str) -> Any:
+        recurrent = "return_sequences" in component.model_fields
         given: dict[str, Callable[[], Any]] = {
-            "activation": lambda: self.random.choice(list(ACTIVATIONS)),
+            "activation": lambda: self.random.choice(RECURRENT) if recurrent else self.component(ACTIVATIONS),
+            "recurrent_activation": lambda: self.random.choice(RECURRENT),
             "normalization": lambda: self.random.choice([norm.type for norm in NORMS]),
+            "kernel_regularizer": lambda: {self.random.choice(["l1", "l2"]): 0.01},
             "axis": lambda: self.random.choice([-1, 1]),
             "shape": lambda: self.random.choice([[-1], [2, -1], [-1, 3], [4, 4, -1]]),
             "axes": lambda: self.random.choice([[2, 1], [1], [2, 3, 1]]),
         }
         if name in given:
             return given[name]()
-        schema: Schema = layer.model_json_schema()["properties"][name]
+        if name.endswith("_initializer"):
+            return self.component({name: each for name, each in INITIALIZERS.items() if name != "constant"})
+        schema: Schema = component.model_json_schema(by_alias=False)["properties"][name]
         return self._drawn(schema)
 
     def _drawn(self, schema: Schema) -> Any:
@@ -166,6 +199,8 @@ class Generator:
             return self.random.random() < 0.5
         if "enum" in schema and "x-netspec-catalogue" not in schema:
             return self.random.choice(schema["enum"])
+        if schema.get("type") == "array" and "items" in schema:
+            return [self._drawn(schema["items"])]
         return None
 
 

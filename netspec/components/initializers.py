@@ -1,11 +1,14 @@
 """How weights start. Words and defaults are Keras'; each gives a JAX initializer."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
-from netspec.components.base import Component, one_of
-from netspec.components.fields import Float, Positive
+from netspec.components.base import Component, describe, one_of
+from netspec.components.fields import LARGEST_FLOAT32, Float, Positive, finite
+from netspec.diagnostics import Problem
+from netspec.tensor import Shape
 
 if TYPE_CHECKING:
     from jax.nn.initializers import Initializer as JaxInitializer
@@ -15,6 +18,16 @@ Distribution = Literal["uniform", "normal", "truncated_normal"]
 
 class BaseInitializer(Component):
     """Draws a weight's first value from a key and a shape."""
+
+    least_axes: ClassVar[int] = 0
+    """Axes that a weight has at least: where it has fewer, there is nothing to be orthogonal to, or to fan in from."""
+
+    def check(self, shape: Shape, field: str) -> None:
+        """Raises Problem NS205 for a weight that cannot start so."""
+        if len(shape) < self.least_axes:
+            told = ", ".join(map(str, shape))
+            message = f"`{self.type}` starts a matrix, but here it is given a vector, [{told}]"
+            raise Problem("NS205", message, help="`zeros`, `ones`, `normal` or `constant` start a vector", field=field)
 
     def jax(self) -> "JaxInitializer":
         """The function `(key, shape, dtype) -> array`."""
@@ -48,7 +61,15 @@ class Constant(BaseInitializer):
 
     type = "constant"
     short = "value"
-    value: Any = Field(description="A number, or lists of numbers in the weight's shape.", examples=[0.1])
+    value: Annotated[Any, BeforeValidator(lambda value: _numbers(value))] = Field(
+        description="A number, or lists of numbers in the weight's shape.", examples=[0.1]
+    )
+
+    def check(self, shape: Shape, field: str) -> None:
+        found = _shape_of(self.value)
+        if found and all(isinstance(size, int) for size in shape) and found != shape:
+            message = f"the values have the shape {list(found)}, but the weight is {list(shape)}"
+            raise Problem("NS205", message, help="a kernel is `[in, out]`; one number fills any weight", field=field)
 
     def jax(self) -> "JaxInitializer":
         import jax.numpy as jnp
@@ -60,6 +81,22 @@ class Constant(BaseInitializer):
             return jnp.broadcast_to(array.reshape(shape) if array.size > 1 else array, shape)
 
         return init
+
+
+def _numbers(value: object) -> Any:
+    """A number, or lists of numbers as deep as each other."""
+    if isinstance(value, (list, tuple)) and value:
+        parts = tuple(_numbers(each) for each in value)
+        if len({_shape_of(part) for part in parts}) == 1:
+            return parts
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        return finite(value, LARGEST_FLOAT32)
+    expected = {"expected": "a number, or lists of numbers of one length", "found": describe(value), "help": ""}
+    raise PydanticCustomError("ns204", "expected {expected}, found {found}", expected)
+
+
+def _shape_of(value: Any) -> tuple[int, ...]:
+    return (len(value), *_shape_of(value[0])) if isinstance(value, tuple) else ()
 
 
 class Normal(BaseInitializer):
@@ -110,6 +147,7 @@ class TruncatedNormal(BaseInitializer):
 class _VarianceScaling(BaseInitializer):
     """Variance scaled to the layer's width."""
 
+    least_axes = 2
     short = "distribution"
     scale: ClassVar[float] = 1.0
     mode: ClassVar[Literal["fan_in", "fan_avg"]] = "fan_in"
@@ -147,6 +185,7 @@ class Orthogonal(BaseInitializer):
     """An orthogonal matrix (Saxe et al. 2014), the usual start of recurrent kernels."""
 
     type = "orthogonal"
+    least_axes = 2
     short = "gain"
     gain: Float = Field(1.0, description="Factor on the matrix.")
 
@@ -160,6 +199,7 @@ class IdentityStart(BaseInitializer):
     """The identity matrix times a gain (Le et al. 2015: an IRNN)."""
 
     type = "identity"
+    least_axes = 2
     short = "gain"
     gain: Float = Field(1.0, description="Factor on the matrix.")
 

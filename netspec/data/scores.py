@@ -27,7 +27,7 @@ class Rows(NamedTuple):
 
     def counting(self, type: TensorType, shape: tuple[int, ...]) -> Array | None:
         """Which steps [rows, time] of an output count; None where all do."""
-        if not self.lengths or len(shape) < 3 or not names_in(type.shape[0]) & self.lengths.keys():
+        if not self.lengths or not type.rank or not names_in(type.shape[0]) & self.lengths.keys():
             return None
         lengths = np.asarray(bind(type.shape[0], cast(Mapping[str, Dim], self.lengths)))
         result: Array = np.arange(shape[1])[None, :] < lengths[:, None]

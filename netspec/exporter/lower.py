@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from netspec.components.layers import Layer
 from netspec.components.transforms.fitted import Fitted
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
 from netspec.diagnostics import Problem, suggest
-from netspec.emit import Flattened
 from netspec.emit import Value as AnyValue
 from netspec.exporter import opset as opsets
 from netspec.exporter.emitter import DTYPES, EmittedValue, axis_name
@@ -255,10 +254,13 @@ class _Lowering:
         for name, port in self.graph.outputs.items():
             plan = self.plans.get(name, OutputPlan())
             self.g.scope = name
-            value, plans[name] = self._finished(values[port], plan, self.graph.type_of(port))
-            last = self.section.layout != "channels_first"
-            value = self.g.channels_last(value) if last or isinstance(value.layout, Flattened) else self.g.channels_first(value)
-            outputs.append(self._named(name, value, plans[name], self.graph.type_of(port)))
+            type = self.graph.type_of(port)
+            value, plan = self._finished(values[port], plan, type)
+            axes = type.rank - (plan.kind == "labels" and plan.link == "softmax")
+            first = self.section.layout == "channels_first" and type.rank > 1 and axes == type.rank
+            value = self.g.channels_first(value) if first else self.g.channels_last(value)
+            plans[name] = replace(plan, layout="channels_first" if first else "channels_last")
+            outputs.append(self._named(name, value, plans[name], type))
         return outputs, plans
 
     def _undone(self, value: EmittedValue, plan: OutputPlan, type: TensorType) -> EmittedValue:
@@ -334,7 +336,7 @@ class _Lowering:
         shape = [self._batch(), *(axis_name(dim) for dim in type.shape)]
         if plan.kind == "labels" and plan.link == "softmax":
             shape = shape[:-1]
-        elif self.section.layout == "channels_first" and type.rank > 1:
+        elif plan.layout == "channels_first":
             shape = [shape[0], shape[-1], *shape[1:-1]]
         dtype = {object: ir.DataType.STRING, np.int64: ir.DataType.INT64}.get(value.numpy_dtype, DTYPES[type.dtype])
         value.value.shape = ir.Shape(shape)

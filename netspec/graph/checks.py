@@ -9,7 +9,7 @@ from functools import partial
 
 from netspec.components.layers.activation import Activation
 from netspec.components.layers.core import Dense
-from netspec.components.objectives import METRICS
+from netspec.components.objectives import METRICS, Loss
 from netspec.components.sources.base import KINDS
 from netspec.components.sources.images import Idx, Images
 from netspec.components.sources.tabular import Csv, Sklearn
@@ -28,7 +28,7 @@ from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooMany
 from netspec.spec.sections import Bound, DataSection
 from netspec.spec.unused import unused_variables
-from netspec.tensor import Dim, Formula, TensorType, names_in, total
+from netspec.tensor import INTEGERS, Dim, Formula, TensorType, names_in, total
 
 SCALAR_TARGETS = (Csv, Sklearn, Idx, Images)
 """Sources whose target is one value a row."""
@@ -92,7 +92,7 @@ class _Checker:
             if loss.target == "classes" and type.rank > 1 and self._scalar_target():
                 self._acts_on_last_axis(output, type, loss.type)
                 continue
-            self._guarded(partial(loss.check, type), at)
+            self._guarded(partial(_check_loss, loss, output, type), at)
         losses = losses_by_output(self.spec, self.graph).values()
         if train.class_weights is not None and losses and all(loss.target == "numbers" for loss in losses):
             message = "`class_weights` weighs nothing: no loss here is one of classes"
@@ -114,8 +114,9 @@ class _Checker:
             seen.add(metric.label)
             if losses and not any(metric in found for found in metrics_by_output(self.graph, losses, [metric]).values()):
                 told = ", ".join(sorted({loss.type for loss in losses.values()}))
-                other = "rmse, mae, r2" if metric.needs == "classes" else "accuracy, f1, roc_auc"
-                message = f"`{metric.type}` judges {metric.needs}, but `loss: {told}` trains something else"
+                other = "accuracy, f1, roc_auc" if metric.needs == "numbers" else "rmse, mae, r2"
+                judged = "the chances of classes" if metric.needs == "chances" else metric.needs
+                message = f"`{metric.type}` judges {judged}, but `loss: {told}` trains something else"
                 self.reader.report("NS515", message, at, help=f"metrics that fit are {other}")
 
     def _scalar_target(self) -> bool:
@@ -344,3 +345,11 @@ class _Checker:
 
 def _trainable(node: Node) -> Dim:
     return total(weight.elements for weight in node.weights.values() if weight.trainable)
+
+
+def _check_loss(loss: Loss, output: str, type: TensorType) -> None:
+    """Raises Problem NS408, NS505 where a loss cannot be taken of an output."""
+    if type.dtype in INTEGERS:
+        message = f"`{loss.type}` needs numbers, but `{output}` gives ids"
+        raise Problem("NS408", message, help="no layer computes anything yet: add `- embedding: 64`")
+    loss.check(type)

@@ -26,6 +26,8 @@ def fits(metric: Metric, graph: Graph, output: str, loss: Loss) -> bool:
     final = graph.node[port.node].op.type if port.node in graph.node else ""
     if metric.needs == "classes":
         return loss.target in ("classes", "binary") or final in _DECIDES
+    if metric.needs == "chances":
+        return loss.target == "classes" and "softmax" in loss.link
     return metric.needs != "numbers" or loss.target != "classes"
 
 

@@ -12,7 +12,7 @@ from netspec.graph.way import lost_axes, ways_to
 from netspec.spec.items import Origin
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooLarge
-from netspec.tensor import TensorType, TooComplex, named
+from netspec.tensor import INTEGERS, TensorType, TooComplex, named
 
 UNKNOWN = Port("?")
 """The value of a layer that failed: it absorbs what follows, so one mistake is one diagnostic."""
@@ -47,10 +47,12 @@ class Nodes:
         try:
             if len(inputs) < op.least_inputs or (most is not None and len(inputs) > most):
                 raise Problem("NS213", f"`{op.type}` reads {most or 'more'} input, found {len(inputs)}")
+            _refuse_ids(op, types)
             outputs = op.infer(types)
             origin = Origin(at, self.reader.calls)
             node = Node(place.name, op, inputs, types, outputs, item, origin, place.weights, place.remat)
             _multiplied_out(node)
+            _check_starts(node)
         except Problem as problem:
             self._shape_problem(problem, at, inputs, op.short)
             return UNKNOWN
@@ -116,6 +118,24 @@ class Nodes:
         if lost.op.keeps_axes:
             return f"add `{lost.op.keeps_axes}` to `{lost.op.type}` on line {span.line}: it leaves {lost.output}"
         return f"`{lost.op.type}` on line {span.line} leaves {lost.output}: move it below the layers that need more axes"
+
+
+def _refuse_ids(op: Layer, types: tuple[TensorType, ...]) -> None:
+    """Raises Problem NS408 where ids go into a layer that computes."""
+    found = next((type for type in types if type.dtype in INTEGERS), None)
+    if found is None or op.takes_ids:
+        return
+    help = "add `- embedding: 64` above this line" + ("" if found.vocabulary else ", or leave `dtype` out of the input")
+    raise Problem("NS408", f"`{op.type}` needs numbers, but gets ids", help=help)
+
+
+def _check_starts(node: Node) -> None:
+    """Raises Problem NS205 where an initializer cannot start a weight of its shape."""
+    if isinstance(node.op, WeightedLayer):
+        for name, weight in node.weights.items():
+            field = node.op.initializer_of(name)
+            if field:
+                getattr(node.op, field).check(weight.shape, field)
 
 
 def _multiplied_out(node: Node) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from netspec.components.objectives.metrics import Reading
 from netspec.components.transforms.fitted import Fitted
 
+if TYPE_CHECKING:
+    import numpy
+
+Array: TypeAlias = "numpy.ndarray[tuple[int, ...], numpy.dtype[Any]]"
 OutputKind = Literal["numbers", "margins", "scores", "logits", "log_probabilities", "probabilities", "labels"]
 
 
@@ -30,6 +34,14 @@ class OutputPlan:
     """Where a score turns from usual to strange; the validation part says so."""
     one_of: bool | None = None
     """Whether the largest of the last axis wins; None where `link` says it."""
+    layout: Literal["channels_last", "channels_first"] = "channels_last"
+    """How a file gives it; a network gives channels last."""
+
+    def channels_last(self, answer: Array) -> Array:
+        """A file's answer [batch, ...] with its channels behind, as everything else has them."""
+        import numpy as np
+
+        return np.moveaxis(answer, 1, -1) if self.layout == "channels_first" else answer
 
     @property
     def reading(self) -> Reading:
@@ -51,10 +63,18 @@ class OutputPlan:
             "classes": None if self.classes is None else list(self.classes),
             "threshold": self.threshold,
             "one_of": self.one_of,
+            "layout": self.layout,
         }
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> OutputPlan:
         """The plan that `json` wrote."""
         classes = None if data["classes"] is None else tuple(data["classes"])
-        return OutputPlan(data["kind"], data["link"], classes, threshold=data.get("threshold"), one_of=data.get("one_of"))
+        return OutputPlan(
+            data["kind"],
+            data["link"],
+            classes,
+            threshold=data.get("threshold"),
+            one_of=data.get("one_of"),
+            layout=data.get("layout", "channels_last"),
+        )

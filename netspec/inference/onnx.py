@@ -99,7 +99,8 @@ class OnnxModel(Predictor):
         except RUNTIME_ERRORS as error:
             message = f"`{self.path}` does not answer: {str(error).splitlines()[0]}"
             raise SpecError(Diagnostic("NS604", message, help=("export it again from its run",))) from None
-        return {name: _readable(value, self.plans[name]) for name, value in zip(self.wanted, values, strict=True)}
+        answers = {name: self.plans[name].channels_last(value) for name, value in zip(self.wanted, values, strict=True)}
+        return {name: _readable(value, self.plans[name]) for name, value in answers.items()}
 
 
 def _misfit(path: Path, error: Exception) -> SpecError:

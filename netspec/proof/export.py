@@ -126,7 +126,14 @@ def _lowered(
 
 
 def _diverged(parity: Parity, path: Path, report: Path) -> Diagnostic:
-    worst = max((o for o in parity.outputs.values() if not o.holds), key=lambda o: o.max_abs)
+    name, worst = max(((n, o) for n, o in parity.outputs.items() if not o.holds), key=lambda each: each[1].max_abs)
+    if not worst.compared and np.isfinite(worst.max_abs):
+        message = f"`{name}` cannot be proven: in each of the {worst.left_out} rows that were compared it stands on an edge"
+        help = (
+            "a value right at a threshold, or two classes that tie, may fall to either side in any runtime",
+            f"train it longer, or on rows that are told apart; details: `{report}`",
+        )
+        return Diagnostic("NS601", message, help=help)
     where = f", first at layer `{parity.diverges_at}`" if parity.diverges_at else ""
     return Diagnostic(
         "NS601",

@@ -136,7 +136,7 @@ def _compared(
         for name, answer in zip(names, answers, strict=True):
             expected = reference[name].first(size)
             counting = subject.counting(part, name, expected.value.shape)
-            found[name].append(_compare(np.asarray(answer), expected, counting))
+            found[name].append(_compare(lowered.outputs[name].channels_last(np.asarray(answer)), expected, counting))
     return found
 
 
@@ -160,7 +160,7 @@ def _longer(subject: Subject, raw: Mapping[str, Array]) -> dict[str, Array] | No
 
 @dataclass(frozen=True)
 class Reference:
-    """What an output ought to be, how much it may differ, and which rows can be compared."""
+    """What an output ought to be, how much it may differ, and which rows [rows] or elements [rows, ...] can be compared."""
 
     value: Array
     tolerance: float
@@ -182,8 +182,8 @@ def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Arra
         before, after = subject.plans[name], lowered.outputs[name]
         value, wide = (finished(values[port], before, after.kind, raw) for values in (single, double))
         if after.kind == "labels":
-            sure = steady & _sure_rows(single[port], before)
-            found[name] = Reference(_texts(value, after), 0.0, sure)
+            sure = _sure(single[port], before)
+            found[name] = Reference(_texts(value, after), 0.0, sure & _along(steady, sure.ndim))
             continue
         lost = float(np.abs(value[steady] - wide[steady]).max(initial=0.0))
         scale = float(np.abs(wide[steady]).max(initial=1.0))
@@ -217,13 +217,18 @@ def finished(value: Array, plan: OutputPlan, kind: str, raw: Mapping[str, Array]
     return chances.argmax(-1) if plan.link == "softmax" else (chances >= plan.cut).astype(np.int64)
 
 
-def _sure_rows(logits: Array, plan: OutputPlan) -> Array:
-    """Rows whose best class leads by more than rounding."""
-    flat = logits.reshape(len(logits), -1, logits.shape[-1]).astype(np.float64)
+def _sure(logits: Array, plan: OutputPlan) -> Array:
+    """Labels whose class leads by more than rounding, in the labels' own shape."""
+    wide = logits.astype(np.float64)
     if plan.link == "sigmoid":
-        return np.abs(flat - (0.5 if plan.kind == "probabilities" else 0.0)).min(axis=(1, 2)) > 1e-4
-    ordered = np.sort(flat, axis=-1)
-    return (ordered[..., -1] - ordered[..., -2]).min(axis=1) > 1e-4
+        return np.abs(wide - (0.5 if plan.kind == "probabilities" else 0.0)) > 1e-4
+    ordered = np.sort(wide, axis=-1)
+    return ordered[..., -1] - ordered[..., -2] > 1e-4
+
+
+def _along(rows: Array, axes: int) -> Array:
+    """What is known of rows [rows] as [rows, 1, ...], to be joined with as many axes."""
+    return rows.reshape(rows.shape + (1,) * (axes - rows.ndim))
 
 
 def _texts(ids: Array, plan: OutputPlan) -> Array:
@@ -231,28 +236,27 @@ def _texts(ids: Array, plan: OutputPlan) -> Array:
 
 
 def _compare(answer: Array, reference: Reference, counting: Array | None = None) -> OutputParity:
-    kept = reference.comparable
-    left_out = int((~kept).sum())
-    expected = reference.value
-    if answer.shape != expected.shape and answer.ndim == expected.ndim > 2:
-        answer = np.moveaxis(answer, 1, -1)
+    expected, rows = reference.value, len(reference.value)
+    left_out = int((~reference.comparable.reshape(rows, -1)).any(axis=1).sum())
     if answer.shape != expected.shape:
         return OutputParity(float("inf"), float("inf"), reference.tolerance, 0, left_out)
-    a, b = answer[kept], expected[kept]
+    kept = np.broadcast_to(_along(reference.comparable, expected.ndim), expected.shape)
     if counting is not None:
-        a, b = a[counting[kept]], b[counting[kept]]
+        kept = kept & _along(counting, expected.ndim)
+    compared = int(kept.reshape(rows, -1).any(axis=1).sum())
+    a, b = answer[kept], expected[kept]
     if answer.dtype == object or expected.dtype == object:
         wrong = float((a.astype(str) != b.astype(str)).sum())
-        return OutputParity(wrong, wrong, 0.0, int(kept.sum()), left_out)
+        return OutputParity(wrong, wrong, 0.0, compared, left_out)
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
     if not np.isfinite(difference).all():
-        return OutputParity(float("inf"), float("inf"), reference.tolerance, int(kept.sum()), left_out)
+        return OutputParity(float("inf"), float("inf"), reference.tolerance, compared, left_out)
     relative = difference / np.maximum(np.abs(b), 1e-12)
     return OutputParity(
         float(difference.max(initial=0.0)),
         float(relative[np.abs(b) > 1e-3].max(initial=0.0)),
         reference.tolerance,
-        int(kept.sum()),
+        compared,
         left_out,
     )
 

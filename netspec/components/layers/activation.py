@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from netspec.components.fields import Bool, Float, Int, NotNegative
 from netspec.components.initializers import Constant, Initializer
-from netspec.components.layers.base import Arrays, Forward, Layer, Lengths, Weight, WeightedLayer, expect_float, static_size
+from netspec.components.layers.base import Arrays, Forward, Layer, Lengths, Weight, WeightedLayer, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 from netspec.tensor import TensorType
@@ -29,10 +29,6 @@ class Activation(Layer):
     elementwise = True
     operator: ClassVar[str] = ""
     """The ONNX operator of the same definition, where there is one without attributes."""
-
-    def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
-        return x
 
     def function(self) -> Unary:
         """The JAX function."""
@@ -218,10 +214,6 @@ class Prelu(WeightedLayer):
     type = "prelu"
     elementwise = True
     alpha_initializer: Initializer = Field(default_factory=lambda: Constant(value=0.25), description="How the slopes start.")
-
-    def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
-        return x
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
         return {"alpha": Weight((inputs[0].shape[-1],), self.trainable)}
@@ -490,7 +482,6 @@ class _Normalizing(Activation):
         return "refuses" if x.rank > 1 and logical_axis(self.type, self.axis, x) == 1 else "passes"
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         logical_axis(self.type, self.axis, x)
         return x
 

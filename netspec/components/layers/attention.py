@@ -7,7 +7,7 @@ from pydantic import Field
 
 from netspec.components.fields import Bool, Count, Rate, Size
 from netspec.components.initializers import Glorot, Initializer, Uniform, Zeros
-from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, expect_float, expect_rank, static_size
+from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, expect_rank, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 from netspec.tensor import Dim, TensorType
@@ -43,7 +43,6 @@ class MultiHeadAttention(WeightedLayer):
     bias_initializer: Initializer = Field(default_factory=Zeros, description="How the biases start.")
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         expect_rank(self, x, 2, "a sequence [time, features]")
         self.size(x)
         return x
@@ -133,7 +132,6 @@ class PositionalEmbedding(WeightedLayer):
     embeddings_initializer: Initializer = Field(default_factory=Uniform, description="How learnt vectors start.")
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         expect_rank(self, x, 2, "a sequence [time, features]")
         steps = x.shape[0]
         if isinstance(steps, int) and steps > self.max_length:

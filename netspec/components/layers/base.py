@@ -10,7 +10,7 @@ from netspec.components.fields import Bool, NotNegative
 from netspec.components.initializers import Glorot, Initializer, Zeros
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
-from netspec.tensor import INTEGERS, Dim, Formula, Shape, TensorType, bind, product
+from netspec.tensor import Dim, Formula, Shape, TensorType, bind, product
 
 if TYPE_CHECKING:
     import jax
@@ -65,6 +65,8 @@ class Layer(Component):
     """Its ONNX form is right for values that lie [time, batch, features] too, as recurrent operators give them."""
     elementwise: ClassVar[bool] = False
     """Works on each element alone, so it works in any layout."""
+    takes_ids: ClassVar[bool] = False
+    """Looks ids up, or moves them about without looking at them; all other layers compute, which ids are not for."""
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The output types. Raises Problem where the shapes cannot hold."""
@@ -123,6 +125,13 @@ class WeightedLayer(Layer):
     def penalty_on(self, weight: str) -> "Regularizer | None":
         """The layer's own penalty on one of its weights."""
         return None
+
+    def initializer_of(self, weight: str) -> str:
+        """The field that says how one of the weights starts; '' for running statistics, which have none."""
+        name = weight.rsplit("/", 1)[-1]
+        stem = {"recurrent_kernel": "recurrent", "recurrent_bias": "bias", "embedding": "embeddings"}.get(name, name)
+        field = f"{stem}_initializer"
+        return field if field in type(self).model_fields else ""
 
 
 class Regularizer(Component):
@@ -217,12 +226,6 @@ def divisors_help(size: int) -> str:
     """The numbers that divide a size: all where they are few."""
     found = [str(n) for n in range(1, min(size, 4096) + 1) if size % n == 0]
     return f"numbers that divide {size} are {', '.join(found[:12])}{', ...' if len(found) > 12 else ''}"
-
-
-def expect_float(layer: Layer, x: TensorType) -> None:
-    """Raises NS408 for ids and texts where numbers are due."""
-    if x.dtype in INTEGERS and x.vocabulary is not None:
-        raise Problem("NS408", f"`{layer.type}` needs numbers, but gets ids", help="add `- embedding: 64` above this line")
 
 
 def _rank_help(name: str, x: TensorType, rank: int) -> tuple[str, ...]:

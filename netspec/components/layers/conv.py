@@ -13,7 +13,6 @@ from netspec.components.layers.base import (
     Lengths,
     Weight,
     divisors_help,
-    expect_float,
     expect_rank,
     static_size,
 )
@@ -62,7 +61,6 @@ class Convolution(KernelLayer):
     def spatial_output(self, x: TensorType) -> tuple[Dim, ...]:
         """The spatial axes after the window slid over them."""
         expect_rank(self, x, self.rank + 1, _SHAPES[self.rank])
-        expect_float(self, x)
         strides, pads = per_axis(self, "strides", self.rank), self.pads()
         return tuple(
             slide(
@@ -303,7 +301,6 @@ class _ConvTranspose(Convolution):
 
     def output(self, x: TensorType) -> TensorType:
         expect_rank(self, x, self.rank + 1, _SHAPES[self.rank])
-        expect_float(self, x)
         spatial = tuple(
             (size - 1) * stride + window - sum(cut) + extra
             for size, window, stride, cut, extra in zip(

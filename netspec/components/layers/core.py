@@ -16,7 +16,6 @@ from netspec.components.layers.base import (
     Layer,
     Weight,
     WeightedLayer,
-    expect_float,
     static_size,
 )
 from netspec.diagnostics import Problem
@@ -45,7 +44,6 @@ class Dense(KernelLayer):
     units: Size = Field(description="Size of the last axis of the result.")
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         return TensorType((*x.shape[:-1], self.units))
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
@@ -163,6 +161,7 @@ class Flatten(Layer):
     """
 
     type = "flatten"
+    takes_ids = True
     lengths = "refuses"
 
     def output(self, x: TensorType) -> TensorType:
@@ -204,6 +203,7 @@ class Reshape(Layer):
     """
 
     type = "reshape"
+    takes_ids = True
     short = "shape"
     lengths = "refuses"
     shape: Annotated[tuple[int, ...], BeforeValidator(_target_shape)] = Field(
@@ -251,6 +251,7 @@ class Permute(Layer):
     """
 
     type = "permute"
+    takes_ids = True
     short = "axes"
     lengths = "refuses"
     axes: tuple[Int, ...] = Field(description="The old position of each new axis, counted from 1.")
@@ -281,6 +282,7 @@ class Embedding(WeightedLayer):
     """
 
     type = "embedding"
+    takes_ids = True
     lengths = "passes"
     short = "output_dim"
     output_dim: Size = Field(description="Length of each vector.")
@@ -329,6 +331,7 @@ class Identity(Layer):
     """
 
     type = "identity"
+    takes_ids = True
     elementwise = True
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
@@ -354,7 +357,6 @@ class Scale(WeightedLayer):
     bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         return TensorType(x.shape, DType.float32)
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:

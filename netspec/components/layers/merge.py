@@ -174,6 +174,7 @@ class Concat(Merge):
     """
 
     type = "concat"
+    takes_ids = True
     axis: Int = Field(-1, description="The axis that grows; 1 is the first after the batch, -1 the last.")
 
     def length_rule(self, inputs: Sequence[TensorType]) -> Lengths:
@@ -182,6 +183,13 @@ class Concat(Merge):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         first = inputs[0]
+        if len({(x.dtype, x.vocabulary) for x in inputs}) > 1:
+            help = (
+                "add `- embedding: 64` to the way of the ids"
+                if len({x.dtype for x in inputs}) > 1
+                else "give both one `vocabulary`"
+            )
+            raise Problem("NS408", "`concat` joins ids with what they do not stand beside: numbers, or other ids", help=help)
         axis = logical_axis(self.type, self.axis, first) - 1
         for other in inputs[1:]:
             if other.rank != first.rank:
@@ -190,7 +198,7 @@ class Concat(Merge):
                 if i != axis and x != y:
                     raise disagreement(self.type, x, y, first, other)
         joined = total(x.shape[axis] for x in inputs)
-        return (TensorType((*first.shape[:axis], joined, *first.shape[axis + 1 :]), first.dtype),)
+        return (TensorType((*first.shape[:axis], joined, *first.shape[axis + 1 :]), first.dtype, first.vocabulary),)
 
     def flax(self, inputs: Sequence[TensorType], rngs: "nnx.Rngs") -> Forward:
         import jax.numpy as jnp

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from netspec.components.fields import Bool, Count, Fraction, Positive
 from netspec.components.initializers import Initializer, Ones, Zeros
-from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, divisors_help, expect_float, static_size
+from netspec.components.layers.base import Arrays, Forward, Weight, WeightedLayer, divisors_help, static_size
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
 from netspec.tensor import TensorType
@@ -24,10 +24,6 @@ class Normalization(WeightedLayer):
     use_bias: Bool = Field(True, description="Adds a learnt bias for each channel.")
     scale_initializer: Initializer = Field(default_factory=Ones, description="How the factors start.")
     bias_initializer: Initializer = Field(default_factory=Zeros, description="How the bias starts.")
-
-    def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
-        return x
 
     def parameters(self, inputs: Sequence[TensorType]) -> dict[str, Weight]:
         weight = Weight((inputs[0].shape[-1],), self.trainable)
@@ -134,7 +130,6 @@ class GroupNorm(Normalization):
     groups: Count = Field(32, description="Number of groups; it divides the number of channels.")
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         channels = x.shape[-1]
         if isinstance(channels, int) and channels % self.groups:
             message = f"{self.groups} groups do not divide {channels} channels"
@@ -166,7 +161,6 @@ class InstanceNorm(Normalization):
     lengths = "refuses"
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         if x.rank < 2:
             raise Problem("NS402", f"`instance_norm` needs spatial axes, but gets {x}", help="use `layer_norm` for a vector")
         return x

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.fields import Amounts, Bool, Float, Padding, Window
-from netspec.components.layers.base import Arrays, Forward, Layer, expect_float, expect_rank, static_size
+from netspec.components.layers.base import Arrays, Forward, Layer, expect_rank, static_size
 from netspec.components.layers.window import Pads, explicit_pads, onnx_pads, per_axis, slide
 from netspec.diagnostics import Problem
 from netspec.emit import Emitter, Value
@@ -58,7 +58,6 @@ class Pool(Layer):
 
     def output(self, x: TensorType) -> TensorType:
         expect_rank(self, x, self.rank + 1, _SHAPES[self.rank])
-        expect_float(self, x)
         windows, strides, pads = self.windows(), self.steps(), self.pads()
         spatial = (
             slide(
@@ -184,7 +183,6 @@ class _GlobalPool(Layer):
         raise NotImplementedError
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         if x.rank < 2:
             raise Problem("NS402", f"`{self.type}` needs spatial axes, but gets {x}", caption="gets a vector")
         return TensorType((*(1 for _ in x.shape[:-1]), x.shape[-1]) if self.keepdims else x.shape[-1:])
@@ -301,7 +299,6 @@ class Upsample(Layer):
         return per_axis(self, "size", _spatial_rank(self, x))
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         factors = self._factors(x)
         return TensorType((*(size * factor for size, factor in zip(x.shape, factors, strict=False)), x.shape[-1]))
 

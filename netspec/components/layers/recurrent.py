@@ -15,7 +15,6 @@ from netspec.components.layers.base import (
     Regularizer,
     Weight,
     WeightedLayer,
-    expect_float,
     expect_rank,
     static_size,
 )
@@ -97,7 +96,6 @@ class Recurrent(WeightedLayer):
         return self.return_sequences and not (self.bidirectional or self.go_backwards)
 
     def output(self, x: TensorType) -> TensorType:
-        expect_float(self, x)
         expect_rank(self, x, 2, "a sequence [time, features]")
         width = self.units * 2 if self.bidirectional and self.merge_mode == "concat" else self.units
         return TensorType((x.shape[0], width) if self.return_sequences else (width,))

@@ -86,7 +86,8 @@ class Label(Transform):
         positions = _positions(state["classes"], values, -1)
         if (positions < 0).any():
             new = values[int((positions < 0).argmax())]
-            raise Problem("NS506", f"the class `{new}` is not in the training part", help=_RARE)
+            told = f"{new:g}" if isinstance(new, float) else new
+            raise Problem("NS506", f"the class `{told}` is not in the training part", help=_RARE)
         return positions
 
     def onnx(self, g: Emitter, state: State, x: Value) -> Value:

@@ -65,7 +65,8 @@ class Metric(Component):
 
     larger_is_better: ClassVar[bool] = True
     needs: ClassVar[str] = ""
-    """`classes` for labels, `scores` for one score an example, `numbers` for regression; '' for any."""
+    """`classes` for labels, `chances` for one of several classes, `scores` for one score an example, `numbers` for
+    regression; '' for any."""
     of_positive: ClassVar[bool] = False
     """Where there are two classes, it is a figure of one of them."""
 

@@ -280,7 +280,7 @@ class Perplexity(Metric):
     """
 
     type = "perplexity"
-    needs = "classes"
+    needs = "chances"
     larger_is_better = False
 
     def start(self, reading: Reading = EACH) -> Tally:

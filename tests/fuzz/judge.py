@@ -1,0 +1,204 @@
+"""Whether a project is what it should be: four opinions of the network, and the whole road from `train` to its file.
+
+A float64 interpreter that shares nothing with the package judges every port of Flax's float64 form; the proof's own bound,
+which float64 gives, then judges ONNX Runtime and the reference evaluator of ONNX.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from netspec import SpecError, export, predict
+from netspec.compiler.exact import exactly
+from netspec.compiler.network import Functional
+from netspec.components.layers.recurrent import Recurrent
+from netspec.exporter.lower import Lowered
+from netspec.exporter.session import session
+from netspec.graph import Graph, Port
+from netspec.graph.validate import required
+from netspec.inference.run import Run
+from netspec.source import read_file
+from netspec.source.document import Document
+from netspec.spec.paths import Roots
+from netspec.training import train
+from tests.generate import STEPS
+from tests.projects import Project
+from tests.reference.interpreter import interpreted
+from tests.support import inputs_of, lowered_of, weights_of
+
+Array = np.ndarray[Any, Any]
+DIVERGED = {"NS520"}
+"""What a drawn training may end in: weights that nobody chose may grow without bound."""
+
+
+def judged(project: Project, seed: int = 0) -> str:
+    """What is wrong with a project, as one line; '' where nothing is."""
+    for oracle in (network, road):
+        try:
+            oracle(project, seed)
+        except AssertionError as error:
+            return f"{oracle.__name__}: {str(error).strip().splitlines()[0]}"
+        except SpecError as error:
+            return f"{oracle.__name__}: {error.diagnostics[0].code}: {error.diagnostics[0].message}"[:300]
+        except Exception as error:  # noqa: BLE001  any exception is a finding, and the search goes on
+            return f"{oracle.__name__}: {type(error).__name__}: {error}"[:300].splitlines()[0]
+    return ""
+
+
+def graphs(document: Mapping[str, Any]) -> dict[str, Graph]:
+    """The graphs of a document, free axes bound."""
+    free = "time" in str(document.get("input", document.get("inputs")))
+    _, program = required(Document("drawn.json", "", dict(document)), {}, {"time": STEPS} if free else {})
+    return dict(program.graphs)
+
+
+def network(project: Project, seed: int) -> None:
+    """Each graph with weights away from where they begin, at batch 1 or 3. Raises AssertionError."""
+    for name, graph in graphs(project.document).items():
+        batch = random.Random(seed).choice([1, 3])
+        weights, inputs = weights_of(graph, seed), inputs_of(graph, batch, seed + 1)
+        with np.errstate(all="ignore"):
+            expected = interpreted(graph, weights, inputs)
+        wide = _values(graph, weights, inputs, np.float64)
+        for node in graph.nodes:
+            port = Port(node.name)
+            assert wide[port].shape == expected[port].shape, f"{name}: {node.op.type} has another shape than it should"
+            _near(wide[port], expected[port], 1e-6, f"{name}: {node.op.type} differs from the interpreter")
+        single = _values(graph, weights, inputs, np.float32)
+        _exported(name, graph, weights, inputs, single, wide, seed)
+        _learns(name, graph, weights, inputs)
+
+
+def _values(graph: Graph, weights: Mapping[str, Array], inputs: tuple[Array, ...], dtype: Any) -> dict[Port, Array]:
+    def run() -> dict[Port, Array]:
+        given = {name: jnp.asarray(array, dtype) for name, array in weights.items()}
+        fed = tuple(jnp.asarray(x, dtype if x.dtype.kind == "f" else x.dtype) for x in inputs)
+        values, _ = exactly(Functional(graph).values)(given, fed)
+        return {port: np.asarray(value) for port, value in values.items()}
+
+    if dtype is np.float32:
+        return run()
+    with jax.enable_x64(True):
+        return run()
+
+
+def _near(found: Array, expected: Array, relative: float, told: str) -> None:
+    """Equal up to a share of the largest value; both may overflow in the same place."""
+    finite = np.isfinite(expected)
+    assert (np.isfinite(found) == finite).all(), f"{told}: not finite in the same places"
+    scale = max(1.0, float(np.abs(expected[finite]).max(initial=0)))
+    far = float(np.abs(found[finite].astype(np.float64) - expected[finite]).max(initial=0))
+    assert far <= relative * scale, f"{told}: by {far:.3g} of {scale:.3g}"
+
+
+def _exported(
+    name: str,
+    graph: Graph,
+    weights: Mapping[str, Array],
+    inputs: tuple[Array, ...],
+    single: Mapping[Port, Array],
+    wide: Mapping[Port, Array],
+    seed: int,
+) -> None:
+    """The ONNX form holds to its checker, and two evaluators answer as Flax does, within ten times what float32 loses."""
+    if any(not np.isfinite(value).all() or np.abs(value).max(initial=0) > 1e6 for value in wide.values()):
+        return  # float32 cannot be held to what grows without bound
+    lowered = lowered_of(graph, weights, opset=random.Random(seed).randint(18, 23))
+    proto = ir.to_proto(lowered.model)
+    onnx.checker.check_model(proto, full_check=True)
+    steady = _steady(graph, single, wide)
+    for evaluator, answers in _evaluators(lowered, proto, graph, inputs).items():
+        for output, port in graph.outputs.items():
+            answer, expected = answers[output], single[port]
+            assert answer.shape == expected.shape, f"{name}: {evaluator} gives another shape: {answer.shape}"
+            lost = float(np.abs(single[port][steady] - wide[port][steady]).max(initial=0))
+            scale = float(np.abs(wide[port][steady]).max(initial=1))
+            far = float(np.abs(answer[steady].astype(np.float64) - expected[steady]).max(initial=0))
+            assert far <= 10 * lost + 1e-5 * scale, f"{name}: {evaluator} differs by {far:.3g} of {scale:.3g}"
+
+
+def _evaluators(lowered: Lowered, proto: Any, graph: Graph, inputs: tuple[Array, ...]) -> dict[str, dict[str, Array]]:
+    from onnx.reference import ReferenceEvaluator
+
+    fed = dict(zip(graph.inputs, inputs, strict=True))
+    runtime, names = session(proto.SerializeToString()), [value.name for value in proto.graph.output]
+    found = {"ONNX Runtime": dict(zip(names, runtime.run(None, fed), strict=True))}
+    if any(isinstance(node.op, Recurrent) and set(node.op.curves()) - {"sigmoid", "tanh"} for node in graph.nodes):
+        return found  # the reference evaluator knows no other activations in its cells, and says nothing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found["the reference evaluator"] = dict(zip(names, ReferenceEvaluator(proto).run(None, fed), strict=True))
+    return found
+
+
+def _steady(graph: Graph, single: Mapping[Port, Array], wide: Mapping[Port, Array]) -> Array:
+    """Rows in which no step is so near that float32 could fall on its other side."""
+    rows = len(next(iter(wide.values())))
+    steady = np.ones(rows, bool)
+    for node in graph.nodes:
+        if node.op.discontinuous:
+            before = node.inputs[0]
+            margin = np.abs(wide[before] - getattr(node.op, "threshold", 0.0)).reshape(rows, -1).min(axis=1)
+            steady &= margin > 10 * np.abs(single[before] - wide[before]).max(initial=0) + 1e-5
+    return steady
+
+
+def _learns(name: str, graph: Graph, weights: Mapping[str, Array], inputs: tuple[Array, ...]) -> None:
+    """Gradients of training are finite where the outputs are."""
+    given = {name: jnp.asarray(array) for name, array in weights.items()}
+    network = Functional(graph)
+
+    def loss(weights: dict[str, jax.Array]) -> jax.Array:
+        values, _ = network.values(weights, inputs, rngs=jax.random.key(0))
+        return sum((values[port].astype(jnp.float32) ** 2).mean() for port in graph.outputs.values())  # type: ignore[return-value]
+
+    value, slopes = jax.jit(jax.value_and_grad(loss))(given)
+    if not np.isfinite(value) or value > 1e6:
+        return
+    for weight, slope in slopes.items():
+        assert np.isfinite(slope).all(), f"{name}: the gradient of a {weight.rsplit('/', 1)[-1]} is not finite"
+
+
+def road(project: Project, seed: int) -> None:
+    """Train, open, predict, export, predict by the file: what validates goes all the way. Raises AssertionError, SpecError."""
+    with tempfile.TemporaryDirectory() as name:
+        path = project.write(Path(name))
+        spec, program = required(read_file(path))
+        roots = Roots.of(path)
+        try:
+            train(spec, program, roots, run=Path(name) / "run")
+        except SpecError as error:
+            if {d.code for d in error.diagnostics} <= DIVERGED:
+                return
+            raise
+        run = Run(Path(name) / "run")
+        if spec.gan is None:
+            run.evaluate("validation")
+        written = export(run, Path(name) / "model.onnx")
+        assert written.parity.holds, "not proven"
+        if spec.gan is None and spec.export is not None and (spec.export.inputs, spec.export.outputs) == ("raw", "as_spec"):
+            _same_answers(run, Path(name) / "model.onnx", project)
+
+
+def _same_answers(run: Run, model: Path, project: Project) -> None:
+    """Both give the same for the same rows. Raises AssertionError."""
+    wanted = [column for columns in project.document["data"]["inputs"].values() for column in columns]
+    rows = {column: list(project.columns[column][:3]) for column in wanted}
+    one, two = predict(run, rows), predict(model, rows)
+    assert set(one) == set(two), f"the run answers {sorted(one)}, the file {sorted(two)}"
+    for column in one:
+        a, b = np.asarray(one[column]), np.asarray(two[column])
+        assert a.shape == b.shape, f"`{column}`: the run gives {a.shape}, the file {b.shape}"
+        if a.dtype.kind == "f" and np.abs(a).max(initial=0) < 1e4:
+            _near(b, a.astype(np.float64), 1e-3, f"`{column}`: the run and the file differ")
