@@ -37,7 +37,8 @@ class SpectralNorm(nnx.Module):
         v = _unit(fixed @ u)
         graph, state = nnx.split(self.inner)
         layer = nnx.merge(graph, state)
-        layer.kernel[...] = kernel / (v @ matrix @ u)
+        sigma = v @ matrix @ u
+        layer.kernel[...] = kernel / jnp.where(sigma == 0, 1, sigma)  # a kernel of zeros has nothing to divide by
         result: jax.Array = layer(x)
         return result
 
@@ -52,4 +53,5 @@ def normalized_kernel(kernel: Array, u: Array) -> Any:
     direction = np.asarray(u, np.float64)
     v = matrix @ direction
     v = v / np.sqrt((v * v).sum() + 1e-12)
-    return (kernel / (v @ matrix @ direction)).astype(np.float32)
+    sigma = v @ matrix @ direction
+    return (kernel / (sigma if sigma else 1)).astype(np.float32)
