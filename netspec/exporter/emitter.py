@@ -60,6 +60,12 @@ class OnnxEmitter:
         """The operator sets in use."""
         return {"": self._opset, **({"ai.onnx.ml": 3} if "ai.onnx.ml" in self._domains else {})}
 
+    def inner(self, name: str) -> tuple[OnnxEmitter, str]:
+        """An emitter for a graph inside of this one, and a name for that: no name there is one here, as ONNX wants it."""
+        found, unique = OnnxEmitter(self._opset), self._unique(f"{self.scope}.{name}")
+        found.scope, found.weight_scope, found._counts = unique, f"{self.weight_scope}.{name}", self._counts
+        return found, unique
+
     def require_opset(self, version: int, reason: str) -> None:
         if version > self._opset:
             self._opset, self.raised = version, reason

@@ -9,6 +9,7 @@ import numpy as np
 
 from netspec.emit import Array, Recurrent
 from netspec.emit import Value as AnyValue
+from netspec.exporter.cells import is_spelled_out, scanned
 from netspec.exporter.emitter import EmittedValue, OnnxEmitter, own
 from netspec.exporter.opset import STRING_SPLIT
 from netspec.tensor import Dim, DType, Formula, Share, TensorType, names_in
@@ -137,6 +138,8 @@ class SequenceEmitter(OnnxEmitter):
         suffix: str,
     ) -> tuple[EmittedValue, EmittedValue]:
         """Every step's output [time, directions, batch, units], and the last [directions, batch, units]."""
+        if is_spelled_out(layer):
+            return self._spelled_out(layer, x, packed, direction, counts)
         named = {name: self.weight(f"{name}{suffix}", array) for name, array in packed.items()}
         inputs = [x, named["W"], named["R"], named.get("B"), counts]
         while inputs[-1] is None:
@@ -152,6 +155,21 @@ class SequenceEmitter(OnnxEmitter):
             **self._activations(layer, direction),
         )
         return ys, last
+
+    def _spelled_out(
+        self, layer: Recurrent, x: EmittedValue, packed: Mapping[str, Array], direction: str, counts: EmittedValue | None
+    ) -> tuple[EmittedValue, EmittedValue]:
+        """The same by a Scan for each direction; one that reads from the end reads a reversed copy."""
+        lengths = None if counts is None else self.lengths_of(x)
+        mask = None if counts is None else self.valid(x, "tb1")
+        backwards = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]
+        ys, ends = [], []
+        for number, backward in enumerate(backwards):
+            one = {name: array[number] for name, array in packed.items()}
+            y, end = scanned(self, layer, self._flipped(x, lengths) if backward else x, one, mask)
+            ys.append(self.op("Unsqueeze", [self._flipped(y, lengths) if backward else y, self.integers([1])]))
+            ends.append(self.op("Unsqueeze", [end, self.integers([0])]))
+        return self.op("Concat", ys, axis=1), self.op("Concat", ends, axis=0)
 
     def _activations(self, layer: Recurrent, direction: str) -> dict[str, Any]:
         """The cell's activations, where they are not the operator's own."""

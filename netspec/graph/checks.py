@@ -41,6 +41,7 @@ def check(spec: Spec, program: Program) -> tuple[Diagnostic, ...]:
         checker.objectives()
         checker.data(program.fed)
         checker.promises()
+        checker.exports()
         checker.initial_weights()
         checker.variables()
         check_sequences(checker.reader, spec, program.fed)
@@ -92,6 +93,11 @@ class _Checker:
             if loss.target == "classes" and type.rank > 1 and self._scalar_target():
                 self._acts_on_last_axis(output, type, loss.type)
                 continue
+            if self.spec.autoencoder is not None and loss.target == "classes":
+                message = f"`{loss.type}` needs classes, but what an autoencoder aims at is its input"
+                help = "use `mean_squared_error`, or `binary_cross_entropy` for values from 0 to 1"
+                self.reader.report("NS505", message, at, help=help)
+                continue
             self._guarded(partial(_check_loss, loss, output, type), at)
         losses = losses_by_output(self.spec, self.graph).values()
         if train.class_weights is not None and losses and all(loss.target == "numbers" for loss in losses):
@@ -118,6 +124,22 @@ class _Checker:
                 judged = "the chances of classes" if metric.needs == "chances" else metric.needs
                 message = f"`{metric.type}` judges {judged}, but `loss: {told}` trains something else"
                 self.reader.report("NS515", message, at, help=f"metrics that fit are {other}")
+
+    def exports(self) -> None:
+        """What the file is asked for can be given: the training need not be waited for."""
+        section = self.spec.export
+        if section is None:
+            return
+        margins = [loss for loss in losses_by_output(self.spec, self.graph).values() if loss.type == "hinge"]
+        if section.outputs == "probabilities" and margins:
+            help = "write `outputs: labels`, or train with `cross_entropy`"
+            message = "a network trained by `hinge` gives margins, not probabilities"
+            self.reader.report("NS602", message, ("export", "outputs"), help=help)
+        known = {"batch", *self.graph.names}
+        for index, name in enumerate(section.dynamic or ()):
+            if name not in known:
+                message = f"`dynamic` names `{name}`, which is no free axis"
+                self.reader.report("NS303", message, ("export", "dynamic", index), help=suggest(name, known))
 
     def _scalar_target(self) -> bool:
         return self.spec.data is not None and isinstance(self.spec.data.source, SCALAR_TARGETS)

@@ -53,5 +53,4 @@ def normalized_kernel(kernel: Array, u: Array) -> Any:
     direction = np.asarray(u, np.float64)
     v = matrix @ direction
     v = v / np.sqrt((v * v).sum() + 1e-12)
-    sigma = v @ matrix @ direction
-    return (kernel / (sigma if sigma else 1)).astype(np.float32)
+    return np.divide(kernel, float(v @ matrix @ direction) or 1.0).astype(np.float32)

@@ -18,18 +18,23 @@ import onnx_ir as ir
 
 from netspec.compiler.exact import exactly
 from netspec.compiler.network import Functional
-from netspec.components.transforms.fitted import undo
+from netspec.components.transforms.fitted import is_sequences, undo
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.scores import Rows, probabilities
 from netspec.exporter.lower import Lowered
 from netspec.exporter.session import feeds, session
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
+from netspec.tensor import TensorType, names_in
 
 Array = np.ndarray[Any, Any]
 _FLOOR = 2e-6
 _TIMES = 10.0
 _STEPS_LONGER = 8
+_ALONE = 8
+"""Rows of unequal lengths that are asked one by one."""
+_FILLING = 7
+"""What else than zeros may stand behind the end of a sequence; an id too."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,55 @@ def _compared(
             expected = reference[name].first(size)
             counting = subject.counting(part, name, expected.value.shape)
             found[name].append(_compare(lowered.outputs[name].channels_last(np.asarray(answer)), expected, counting))
+    if subject.graph.ragged:
+        for name, more in _of_lengths(subject, lowered, runtime, raw, max(sizes)).items():
+            found[name] += more
     return found
+
+
+def _of_lengths(
+    subject: Subject, lowered: Lowered, runtime: Any, raw: Mapping[str, Array], size: int
+) -> dict[str, list[OutputParity]]:
+    """Rows of unequal lengths answer alone as they do among others, whatever stands behind their ends."""
+    raw = {name: column[:size] for name, column in raw.items()}
+    whole = reference_outputs(subject, lowered, raw)
+    found: dict[str, list[OutputParity]] = {value.name: [] for value in runtime.get_outputs()}
+    refilled = _refilled(subject, lowered, raw, feeds(runtime, lowered.inputs, subject.preprocess, raw))
+    asked = [(raw, whole, refilled)] if refilled else []
+    for row in range(min(_ALONE, len(next(iter(raw.values())))) if size > 1 else 0):
+        one = {name: column[row : row + 1] for name, column in raw.items()}
+        alone = {name: each.row(row) for name, each in whole.items()}
+        asked.append((one, alone, feeds(runtime, lowered.inputs, subject.preprocess, one)))
+    for rows, references, fed in asked:
+        for name, answer in zip(found, runtime.run(None, fed), strict=True):
+            moved = lowered.outputs[name].channels_last(np.asarray(answer))
+            expected = references[name].cut(subject.graph.output_types[name], moved.shape)
+            counting = subject.counting(rows, name, expected.value.shape)
+            found[name].append(_compare(moved, expected, counting))
+    return found
+
+
+def _refilled(
+    subject: Subject, lowered: Lowered, raw: Mapping[str, Array], fed: Mapping[str, Array]
+) -> dict[str, Array] | None:
+    """The same feeds with something else behind each sequence's end; None where nothing stands there."""
+    _, lengths = subject.preprocess.prepare(raw)
+    found, changed = dict(fed), False
+    for name, array in fed.items():
+        about = lowered.inputs[name]
+        pipe = subject.preprocess.inputs[about["input"]]
+        counts = lengths.get(pipe.ragged or "")
+        if about["columns"] is not None:
+            column = raw[about["columns"][0]]
+            counts = np.asarray([len(each) for each in column]) if is_sequences(column) else None
+        if "lengths" in about or counts is None or array.ndim < 2:
+            continue
+        moved = np.moveaxis(array.copy(), 1, -1) if about.get("layout") == "channels_first" and array.ndim > 2 else array.copy()
+        behind = np.arange(moved.shape[1])[None, :] >= counts[:, None]
+        moved[behind] = 1 if moved.dtype.kind in "iu" else _FILLING
+        changed |= bool(behind.any())
+        found[name] = np.ascontiguousarray(np.moveaxis(moved, -1, 1) if moved.shape != array.shape else moved)
+    return found if changed else None
 
 
 def _shapes(raw: Mapping[str, Array]) -> dict[str, list[int]]:
@@ -169,6 +222,17 @@ class Reference:
     def first(self, rows: int) -> Reference:
         """Only the first rows: at inference each row is answered by itself."""
         return Reference(self.value[:rows], self.tolerance, self.comparable[:rows])
+
+    def row(self, row: int) -> Reference:
+        """One row by itself."""
+        return Reference(self.value[row : row + 1], self.tolerance, self.comparable[row : row + 1])
+
+    def cut(self, type: TensorType, shape: tuple[int, ...]) -> Reference:
+        """Only as many steps as an answer has, where the output has steps of any number."""
+        if len(shape) < 2 or self.value.ndim < 2 or not names_in(type.shape[0]):
+            return self
+        comparable = self.comparable[:, : shape[1]] if self.comparable.ndim > 1 else self.comparable
+        return Reference(self.value[:, : shape[1]], self.tolerance, comparable)
 
 
 def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Array]) -> dict[str, Reference]:

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 
 from netspec.components.base import describe, quoted
 from netspec.components.fields import NAME, name_help
-from netspec.diagnostics import Diagnostic, Path, Problem, Severity, SpecError, closest, in_order, suggest
+from netspec.diagnostics import Diagnostic, Path, Problem, Severity, Span, SpecError, closest, in_order, suggest
 from netspec.source import Document, Plain, read_file
 from netspec.spec.blocks import REQUIRED, Block, read_blocks, uncalled
 from netspec.spec.composites import Autoencoder, Gan, Model
@@ -99,7 +99,8 @@ def read_spec(document: Document, overrides: Mapping[str, Plain]) -> tuple[Spec 
         found = "an empty file" if data is None else describe(data)
         help = "write `netspec: 1` as the first line, and one key a line below it: `name: ...`, `input: ...`, `model: ...`"
         reader.report("NS201", f"a spec is a mapping that starts with `netspec: 1`, found {found}", (), help=help)
-        return None, tuple(reader.diagnostics)
+        start = Span(1, 1, 1, 1)  # where there is nothing, there is a beginning
+        return None, tuple(replace(each, span=each.span or start) for each in reader.diagnostics)
     if "netspec" not in data:
         help = "write `netspec: 1` as the first line"
         reader.report("NS201", "this is not a spec: `netspec` is missing", _first(data), key=True, help=help)

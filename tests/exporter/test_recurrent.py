@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 from onnx.reference import ReferenceEvaluator
@@ -16,7 +18,7 @@ from netspec.exporter.session import session
 from netspec.graph import Graph, build
 from netspec.ops import cells, recurrence
 from netspec.ops.activation import CURVES
-from tests.support import close, lowered_of, spec_of, weights_of
+from tests.support import close, flax_values, graph_of, lowered_of, onnx_outputs, spec_of, weights_of
 
 KINDS = ("rnn", "gru", "lstm")
 BATCHES, TIMES = (1, 3, 32), (1, 7, 100)
@@ -226,3 +228,26 @@ def test_a_sequence_in_pieces_is_the_sequence() -> None:
         (port,) = graph.outputs.values()
         pieces.append(np.asarray(values[port]))
     close(np.concatenate(pieces, axis=1), whole)
+
+
+@pytest.mark.parametrize("fields", [{}, {"bidirectional": True}, {"go_backwards": True}, {"use_bias": False}], ids=str)
+@pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequence"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_softplus_does_not_overflow(kind: str, sequences: bool, fields: dict[str, Any]) -> None:
+    """ONNX Runtime's own cells have log(1 + exp(x)), which is infinite above 88."""
+    layer = {kind: {"units": 3, "activation": "softplus", "return_sequences": sequences, **fields}}
+    graph = graph_of({"input": ["time", 4], "model": {"layers": [layer]}})
+    weights, lengths = weights_of(graph), np.asarray([2, 6, 4])
+    x = 600 * np.random.default_rng(0).normal(0, 1, (3, 6, 4)).astype(np.float32)
+    (port,) = graph.outputs.values()
+    expected = flax_values(graph, weights, (x,))[port]
+    lowered = lowered_of(graph, weights)
+    onnx.checker.check_model(ir.to_proto(lowered.model), full_check=True)
+    close(onnx_outputs(lowered, graph, (x,))["output"], expected, absolute=1e-4)
+    ragged = replace(graph, ragged=frozenset({"time"}))
+    values, _ = jax.jit(Functional(ragged).values)(weights, (x,), lengths={"time": lengths})
+    counting = np.arange(6)[None, :] < lengths[:, None] if sequences else slice(None)
+    for masking in ("native", "portable"):
+        runtime = session(ir.to_proto(lowered_of(ragged, weights, masking=masking).model).SerializeToString())
+        (answer,) = runtime.run(None, {"input": x, "input_lengths": lengths})
+        close(answer[counting], np.asarray(values[port])[counting], absolute=1e-4)

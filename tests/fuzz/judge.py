@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import traceback
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +53,9 @@ def judged(project: Project, seed: int = 0) -> str:
         except SpecError as error:
             return f"{oracle.__name__}: {error.diagnostics[0].code}: {error.diagnostics[0].message}"[:300]
         except Exception as error:  # noqa: BLE001  any exception is a finding, and the search goes on
-            return f"{oracle.__name__}: {type(error).__name__}: {error}"[:300].splitlines()[0]
+            places = [each for each in traceback.extract_tb(error.__traceback__) if "/netspec/" in each.filename]
+            place = f"{Path(places[-1].filename).name}:{places[-1].name}" if places else "outside"
+            return f"{oracle.__name__}: {type(error).__name__} at {place}: {error}"[:300].splitlines()[0]
     return ""
 
 
@@ -134,8 +137,9 @@ def _evaluators(lowered: Lowered, proto: Any, graph: Graph, inputs: tuple[Array,
     fed = dict(zip(graph.inputs, inputs, strict=True))
     runtime, names = session(proto.SerializeToString()), [value.name for value in proto.graph.output]
     found = {"ONNX Runtime": dict(zip(names, runtime.run(None, fed), strict=True))}
-    if any(isinstance(node.op, Recurrent) and set(node.op.curves()) - {"sigmoid", "tanh"} for node in graph.nodes):
-        return found  # the reference evaluator knows no other activations in its cells, and says nothing
+    curves = [set(node.op.curves()) for node in graph.nodes if isinstance(node.op, Recurrent)]
+    if any(each - {"sigmoid", "tanh"} and "softplus" not in each for each in curves):
+        return found  # the reference evaluator knows no other activations in its operators, and does not say so
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found["the reference evaluator"] = dict(zip(names, ReferenceEvaluator(proto).run(None, fed), strict=True))

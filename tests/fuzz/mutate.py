@@ -111,7 +111,7 @@ def _wrong_kind(document: Tree, random: random.Random) -> tuple[str, Place] | No
     name, fields = _name(item), _fields(item)
     field = random.choice(list(fields))
     fields[field] = {"no": {"such": "thing"}}
-    return "NS203 NS204 NS206", (*place, name, field)
+    return "NS203 NS204 NS205 NS206", (*place, name, field)
 
 
 def _out_of_range(document: Tree, random: random.Random) -> tuple[str, Place] | None:

@@ -215,6 +215,11 @@ class KlDivergence(Loss):
     type = "kl_divergence"
     link = ("softmax", "log_softmax")
 
+    def check(self, output: TensorType) -> None:
+        if output.rank == 0 or output.shape[-1] == 1:
+            help = "use `binary_cross_entropy` for one share, or give the last layer as many units as there are shares"
+            raise Problem("NS505", f"`{self.type}` needs shares that add up to one, but the network gives {output}", help=help)
+
     def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import jax
         import optax
@@ -232,6 +237,11 @@ class Cosine(Loss):
 
     type = "cosine"
     epsilon: Float = Field(1e-8, description="Added to the lengths, against division by zero.")
+
+    def check(self, output: TensorType) -> None:
+        if output.rank == 0 or output.shape[-1] == 1:
+            help = "use `mean_squared_error`, or give the last layer more units"
+            raise Problem("NS505", f"`{self.type}` compares directions, and {output} has none but its sign", help=help)
 
     def each(self, output: "jax.Array", target: "jax.Array") -> "jax.Array":
         import optax
