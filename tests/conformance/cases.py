@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netspec.components.layers import LAYERS
+from netspec.graph.validate import checked
+from netspec.source.document import Document
 from tests.support import layer_document
 
 
@@ -129,10 +132,48 @@ MORE: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def switched() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each layer's example with every word and truth value that its fields can have and no other case has."""
+    seen = {(name, field, value) for name, field, value in _written(layer_document(layer) for layer in LAYERS.values())}
+    seen |= set(_written(document for documents in MORE.values() for document in documents))
+    for name, layer in LAYERS.items():
+        document = layer_document(layer)
+        items = document["model"]["layers"]
+        at = max(i for i, item in enumerate(items) if item == name or (isinstance(item, dict) and name in item))
+        item = items[at] if isinstance(items[at], dict) else {name: None}
+        for field, info in layer.model_fields.items():
+            for value in _choices(layer.model_json_schema(by_alias=False)["properties"][field]):
+                if value == info.default or field == "trainable" or (name, field, value) in seen:
+                    continue
+                fields = {key: each for key, each in layer.fields_from(item[name]).items() if each is not None}
+                layers = [*items[:at], {**item, name: {**fields, field: value}}, *items[at + 1 :]]
+                changed = {**document, "model": {"layers": layers}}
+                if checked(Document("case", "", {"netspec": 1, "name": "case", **changed})).is_valid:
+                    yield f"{name}-{field}-{value}", changed
+
+
+def _written(documents: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    """Every word and truth value of a field that stands in one of the documents."""
+    for document in documents:
+        for item in document["model"]["layers"]:
+            for name, fields in item.items() if isinstance(item, dict) else ():
+                for field, value in fields.items() if isinstance(fields, dict) else ():
+                    if isinstance(value, (str, bool)):
+                        yield name, field, value
+
+
+def _choices(schema: Mapping[str, Any]) -> list[Any]:
+    if "anyOf" in schema:
+        return [value for each in schema["anyOf"] for value in _choices(each)]
+    if schema.get("type") == "boolean":
+        return [True, False]
+    return list(schema["enum"]) if "enum" in schema and "x-netspec-catalogue" not in schema else []
+
+
 def all_cases() -> list[tuple[str, dict[str, Any]]]:
     """Every layer's example, then the further cases, each with a readable id."""
     found = [(name, layer_document(layer)) for name, layer in LAYERS.items()]
     found += [
         (f"{name}-{index}", document) for name, documents in MORE.items() for index, document in enumerate(documents, start=2)
     ]
-    return found
+    return [*found, *switched()]

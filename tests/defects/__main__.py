@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.defects.harness import asked, plant
 from tests.defects.table import DEFECTS
 
-REST = ("tests", "-m", "not slow", "--ignore=tests/fuzz", "--ignore=tests/defects")
+REST = ("tests", "-m", "not slow", "--ignore=tests/fuzz", "--ignore=tests/defects", "--ignore=tests/test_readme.py")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.defects.table import Defect
 
 REPOSITORY = Path(__file__).parents[2]
-_PARTS = ("netspec", "tests", "specs", "schemas", "pyproject.toml", "README.md", "LICENSE")
+_PARTS = ("netspec", "tests", "specs", "schemas", ".ci", ".github", "pyproject.toml", "README.md", "LICENSE")
 
 
 def missing(defect: Defect) -> list[str]:

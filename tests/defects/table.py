@@ -228,7 +228,7 @@ DEFECTS: tuple[Defect, ...] = (
     _defect(
         "averages", "a part's loss is the mean of its batches' means",
         ("training/evaluate.py", "                total[0] += float(np.asarray(summed, np.float64))\n                total[1] += float(count)", "                total[0] += float(np.asarray(summed, np.float64)) / float(count)\n                total[1] += 1.0"),
-        first=(TRAINING, CASES, "tests/training", "tests/data"),
+        first=("tests/training/test_figures.py",),
     ),
     _defect(
         "metrics", "precision is that of the other class",
