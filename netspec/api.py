@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from netspec.arguments import dims_of, folder_of, path_of, settings_of, text_of, whole
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import validate as validation
 from netspec.source import Plain, read_file
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 def load(path: str | Path, *, set: Mapping[str, Plain] | None = None) -> Spec:
     """The spec in a YAML or JSON file. Raises SpecError with every problem of reading it."""
-    return _load(path, set=set)
+    return _load(path_of("path", path), set=settings_of(set))
 
 
 def validate(path: str | Path, *, set: Mapping[str, Plain] | None = None) -> tuple[Diagnostic, ...]:
     """Every problem of a spec, without training it; an empty tuple where all is well."""
+    file, changes = path_of("path", path), settings_of(set)
     try:
-        return validation.checked(read_file(Path(path)), set).diagnostics
+        return validation.checked(read_file(file), changes).diagnostics
     except SpecError as error:
         return error.diagnostics
 
@@ -45,10 +47,11 @@ def compile(spec: Spec | str | Path, *, dims: Mapping[str, int] | None = None, s
     from netspec.training.limits import device_memory
     from netspec.training.start import bind
 
-    checked, program = _required(spec, None)
-    bound = bind(program, dims or {})
+    lengths, start = dims_of(dims), whole("seed", seed)
+    checked, program = _required(spec, None, lengths)
+    bound = bind(program, lengths)
     refuse_oversized(checked, bound, device_memory())
-    return Network(bound.main, seed)
+    return Network(bound.main, start)
 
 
 def train(
@@ -67,12 +70,13 @@ def train(
     from netspec.training import train as start
 
     checked, program = _required(spec, set)
-    roots = Roots.of(checked.document.file, None, data_root and Path(data_root), runs and Path(runs))  # type: ignore[arg-type]
+    runs = None if runs is None else path_of("runs", runs)
+    roots = Roots.of(checked.document.file, None, folder_of("data_root", data_root), runs)
     folder, _ = start(
         checked,
         program,
         roots,
-        run=Path(run) if run else None,
+        run=None if run is None else path_of("run", run),
         resume=resume,
         features=lambda: features_of(checked, roots),
     )
@@ -91,7 +95,8 @@ def evaluate(
 
     Raises SpecError, NS534 where the data are others than the run was trained on, unless `data_changed` says so.
     """
-    return _predictor(run, data_root, data_changed=data_changed).evaluate(part, Path(data) if data else None)
+    file = None if data is None else path_of("data", data)
+    return _predictor(run, data_root, data_changed=data_changed).evaluate(text_of("part", part), file)
 
 
 def predict(run: Run | str | Path, rows: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -107,8 +112,9 @@ def generate(run: Run | str | Path, length: int = 200, prompt: str = "", *, temp
     from netspec.inference.generate import Generator
     from netspec.inference.run import Run
 
-    opened = run if isinstance(run, Run) else Run(run)
-    return "".join(Generator(opened).text(length, prompt, temperature=temperature, seed=seed))
+    opened = run if isinstance(run, Run) else Run(path_of("run", run))
+    wanted, start = whole("length", length), whole("seed", seed)
+    return "".join(Generator(opened).text(wanted, text_of("prompt", prompt), temperature=temperature, seed=start))
 
 
 def sample(
@@ -119,28 +125,45 @@ def sample(
     `label` asks for one class; with `interpolate` each of `rows` ways leads in so many steps from one latent vector to
     another, [rows * interpolate, ...]. Raises SpecError.
     """
+    from netspec.inference import Predictor
     from netspec.inference.opening import open_sampler
 
-    sampler = open_sampler(run)
+    rows, seed, interpolate = whole("rows", rows, 1), whole("seed", seed), whole("interpolate", interpolate)
+    sampler = open_sampler(run if isinstance(run, Predictor) else path_of("run", run))
     draws = sampler.between(rows, interpolate, seed=seed, label=label) if interpolate else None
     return sampler.make(draws or sampler.draw(rows, seed=seed, label=label))
 
 
-def export(run: Run | str | Path, path: str | Path, *, part: str = "", **changes: Any) -> Exported:
+def export(
+    run: Run | str | Path,
+    path: str | Path,
+    *,
+    part: str = "",
+    inputs: Literal["raw", "prepared"] | None = None,
+    outputs: Literal["as_spec", "probabilities", "labels"] | None = None,
+    layout: Literal["channels_last", "channels_first"] | None = None,
+    dynamic: Sequence[str] | None = None,
+    masking: Literal["native", "portable"] | None = None,
+    opset: int | None = None,
+) -> Exported:
     """Write a run as an ONNX file, proven equal to it; of a GAN pair or an autoencoder perhaps a `part`.
 
-    `changes` replace fields of `export:`. Raises SpecError.
+    What is not None takes the place of the field of that name in the spec's `export`. Raises SpecError.
     """
     from netspec.inference.run import Run
     from netspec.proof.run import export_run
 
-    opened = run if isinstance(run, Run) else Run(run)
-    return export_run(opened.asked(part=part) if part else opened, Path(path), **changes)
+    opened = run if isinstance(run, Run) else Run(path_of("run", run))
+    opened = opened.asked(part=text_of("part", part)) if part else opened
+    changes = {"inputs": inputs, "outputs": outputs, "layout": layout, "dynamic": dynamic, "masking": masking, "opset": opset}
+    return export_run(opened, path_of("path", path), **changes)
 
 
-def _required(spec: Spec | str | Path, set: Mapping[str, Plain] | None) -> tuple[Spec, Any]:
-    document = spec.document if isinstance(spec, Spec) else read_file(Path(spec))
-    return validation.required(document, set)
+def _required(
+    spec: Spec | str | Path, set: Mapping[str, Plain] | None, lengths: Mapping[str, int] | None = None
+) -> tuple[Spec, Any]:
+    document = spec.document if isinstance(spec, Spec) else read_file(path_of("spec", spec))
+    return validation.required(document, settings_of(set), lengths)
 
 
 def _predictor(run: Predictor | str | Path, data_root: str | Path | None = None, *, data_changed: bool = False) -> Predictor:
@@ -148,4 +171,4 @@ def _predictor(run: Predictor | str | Path, data_root: str | Path | None = None,
 
     if isinstance(run, Predictor):
         return run
-    return open_predictor(Path(run), None, Path(data_root) if data_root else None, data_changed=data_changed)
+    return open_predictor(path_of("run", run), None, folder_of("data_root", data_root), data_changed=data_changed)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from netspec.components.base import describe
 from netspec.components.sources.base import Column
 from netspec.components.sources.files import objects
 from netspec.components.sources.values import texts
@@ -21,12 +22,16 @@ Rows: TypeAlias = Mapping[str, "Sequence[Any] | Array"]
 
 def columns_of(preprocess: Preprocess, rows: Rows) -> dict[str, Column]:
     """Columns by name, each in the kind that training saw. Raises SpecError NS502, NS504, NS507, NS509."""
+    _refuse_what_has_no_columns(rows)
     found = {}
     for pipe in preprocess.inputs.values():
         for column in pipe.columns:
             if column.name not in rows:
                 help = f"they have {', '.join(f'`{name}`' for name in list(rows)[:30]) or 'none'}"
                 raise SpecError(Diagnostic("NS502", f"the rows have no column `{column.name}`", help=(help,)))
+            if isinstance(rows[column.name], str) or not hasattr(rows[column.name], "__len__"):
+                message = f"the column `{column.name}` is {describe(rows[column.name])}, where a value for each row was due"
+                raise SpecError(Diagnostic("NS507", message, help=("a single row is a list of one",)))
             if len(rows[column.name]) == 0:
                 raise SpecError(Diagnostic("NS504", "there are no rows to answer"))
             found[column.name] = _column(column, rows[column.name], pipe)
@@ -35,12 +40,22 @@ def columns_of(preprocess: Preprocess, rows: Rows) -> dict[str, Column]:
     return found
 
 
+def _refuse_what_has_no_columns(rows: object) -> None:
+    """Mappings have columns by name, and the tables of pandas and polars. Raises SpecError NS204."""
+    if not isinstance(rows, Mapping) and not hasattr(rows, "columns"):
+        help = 'for example `{"length": [5.1, 4.9], "width": [3.5, 3.0]}`: a value a row'
+        raise SpecError(Diagnostic("NS204", f"`rows`: expected columns by name, found {describe(rows)}", help=(help,)))
+
+
 def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
     if column.is_text:
         return Column("category", _texts(column.name, values))
     try:
         if column.kind == "number":
-            return Column("number", np.asarray([np.nan if v is None or v == "" else v for v in values], np.float64))
+            numbers = np.asarray([np.nan if v is None or (isinstance(v, str) and v == "") else v for v in values], np.float64)
+            if numbers.ndim > 1:
+                raise ValueError("a row holds several")
+            return Column("number", numbers)
         if column.kind == "sequence":
             return _sequences(column, [np.asarray(_listed(value), np.float32) for value in values], pipe)
         array = np.asarray([_listed(value) for value in values] if isinstance(values[0], str) else values, np.float32)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from netspec.components.transforms.pipeline import Preprocess
 from netspec.data.shipment import Shipment
@@ -23,6 +24,7 @@ from netspec.exporter.session import feeds, session
 from netspec.graph.limits import too_large_for_a_file
 from netspec.proof.parity import Parity, Subject, prove
 from netspec.spec import Spec
+from netspec.spec.faults import faults
 from netspec.spec.sections import ExportSection
 from netspec.tensor import DType
 
@@ -69,7 +71,7 @@ def export(
     problem = too_large_for_a_file(shipped.graph)
     if problem is not None:
         raise SpecError(Diagnostic(problem.code, problem.message, file=spec.document.file, help=problem.help))
-    section = (spec.export or ExportSection()).model_copy(update={k: v for k, v in changes.items() if v is not None})
+    section = _changed(spec.export or ExportSection(), {k: v for k, v in changes.items() if v is not None})
     lowered = _lowered(spec, shipped, weights, section, raw)
     described = replace(spec, export=section)
     describe(lowered, described, shipped.preprocess, weights, lengths, part)
@@ -123,6 +125,18 @@ def _lowered(
         raise SpecError(
             Diagnostic(problem.code, problem.message, file=spec.document.file, span=span, path="export", help=problem.help)
         ) from None
+
+
+def _changed(section: ExportSection, changes: Mapping[str, Any]) -> ExportSection:
+    """A section with some of its fields changed. Raises SpecError with what is wrong with them."""
+    try:
+        return ExportSection.model_validate({**section.model_dump(), **changes})
+    except ValidationError as error:
+        told = [
+            Diagnostic(fault.code, f"`{fault.path[0]}`: {fault.message}", help=(fault.help,) if fault.help else (), exit_code=2)
+            for fault in faults(error, ExportSection, dict(changes), "`export`")
+        ]
+        raise SpecError(told) from None
 
 
 def _diverged(parity: Parity, path: Path, report: Path) -> Diagnostic:

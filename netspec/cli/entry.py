@@ -1,0 +1,25 @@
+"""Where the command begins: before anything is loaded, Ctrl-C is made to end it at once.
+
+Loading takes a second or two, and Python's own KeyboardInterrupt in the middle of an import comes out as a traceback, as
+another error, or not at all. There is nothing to save until a training runs, and that has handlers of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import NoReturn
+
+
+def run() -> None:
+    """The command `netspec`."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _leave)
+    from netspec.cli.main import run
+
+    run()
+
+
+def _leave(*_: object) -> NoReturn:
+    os._exit(128 + signal.SIGINT)  # files are written beside and renamed, so none is torn
