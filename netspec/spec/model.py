@@ -53,7 +53,7 @@ class ModelReader:
             return None
         kind = chosen[0]
         if kind in COMPOSITES:
-            return self._composite(kind, model[kind], model.get("outputs"))
+            return self._composite(kind, model[kind], model.get("outputs") if kind in _WITH_OUTPUTS else None)
         if kind == "layers":
             items: tuple[Item, ...] | None = self.layers.items(model[kind], (*AT, kind))
             items = items if isinstance(model[kind], list) else None
