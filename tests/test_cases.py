@@ -237,3 +237,35 @@ def test_two_targets_of_a_series_are_refused_by_validate(case: Case) -> None:
 @at("unused-variable")
 def test_an_unused_variable_is_told(case: Case) -> None:
     assert case.told()["NS316"].severity == "warning"
+
+
+@at("positive-class")
+def test_figures_of_two_classes_name_theirs(case: Case) -> None:
+    evaluation = case.trained().evaluate()
+    assert evaluation.positive == "legit"
+    text = case.spec.read_text()
+    case.spec.write_text(text.replace("target: y,", "target: y, positive: fraud,"))
+    chosen = train(case.spec, run=case.folder / "chosen").evaluate()
+    assert chosen.positive == "fraud"
+    assert abs(chosen.metrics["test_f1"] - 0.4) < 0.1
+    assert abs(chosen.metrics["test_pr_auc"] - 0.488) < 0.05
+
+
+@at("positive-by-alphabet")
+def test_the_figures_of_who_leaves(case: Case) -> None:
+    text = case.spec.read_text()
+    before = case.trained().evaluate()
+    case.spec.write_text(text.replace("  target: y", "  target: y\n  positive: churn"))
+    after = train(case.spec, run=case.folder / "chosen").evaluate()
+    assert (before.positive, after.positive) == ("stay", "churn")
+    assert before.metrics["test_f1"] > 0.9 > 0.5 > after.metrics["test_f1"]
+
+
+@at("wav-cut-short")
+def test_a_sound_that_breaks_off_is_refused(case: Case) -> None:
+    assert "cut" in case.refused("NS509").message
+
+
+@at("wav-nan")
+def test_a_sound_with_samples_that_are_no_numbers_is_refused(case: Case) -> None:
+    assert "sample 6 is nan" in case.refused("NS509").message

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,7 @@ from netspec.data.fitting import Fitter
 from netspec.data.parts import as_sequences
 from netspec.data.series import AHEAD
 from netspec.data.steps import NOT_FILLED, check_ids
-from netspec.diagnostics import Path
+from netspec.diagnostics import Path, suggest
 from netspec.graph.objective import losses_by_output
 from netspec.tensor import Dim, Formula, TensorType, names_in
 
@@ -46,6 +49,7 @@ class TargetFitter:
             raise self.place.problem("NS505", message, at, help)
         self.place.at(at, partial(refuse_missing, column.values, f"the target `{base}`", NOT_FILLED))
         pipe, _ = self.fitter.fit_column(name, column.kind, column.values, transforms, at)
+        pipe = replace(pipe, steps=self._in_order(output, base, pipe.steps, table.names if name == table.target else ()))
         classes = _class_names(pipe.steps, table.names if name == table.target else ())
         if classes is not None and loss is not None:
             self._check_classes(output, type, classes, loss, at)
@@ -70,6 +74,50 @@ class TargetFitter:
         if ids:
             self.place.at(at, partial(check_ids, name, column.values, type.bound(self.fitter.dims()).shape[-1]))
         return TargetPipe(name, column.kind, pipe.steps, whole, classes, context, ids)
+
+    def _in_order(self, output: str, column: str, steps: tuple[Fitted, ...], names: tuple[str, ...]) -> tuple[Fitted, ...]:
+        """The classes in the order that `data.classes` gives, the positive one last. Raises SpecError NS506."""
+        order, positive = (_of_output(given, output) for given in (self.place.data.classes, self.place.data.positive))
+        if order is None and positive is None:
+            return steps
+        told = _class_names(steps, names)
+        if told is None:
+            key = "classes" if positive is None else "positive"
+            message = f"`{key}` is about classes, but the target `{column}` has none that are looked up by name"
+            raise self.place.problem("NS506", message, ("data", key), "remove it, or train with `cross_entropy`")
+        ((index, label),) = [(i, step) for i, step in enumerate(steps) if isinstance(step.transform, Label)]
+        values = dict(zip(told, label.state["classes"], strict=True))
+        if order is not None:
+            values = self._listed(tuple(map(str, order)), values, column)
+        if positive is not None:
+            last = self._positive(str(positive), values, column)
+            values = {**{name: value for name, value in values.items() if name != last}, last: values[last]}
+        return (*steps[:index], replace(label, state={"classes": list(values.values())}), *steps[index + 1 :])
+
+    def _listed(self, order: tuple[str, ...], values: dict[str, Any], column: str) -> dict[str, Any]:
+        """Classes as `data.classes` lists them; what the training part has not seen may stand there too."""
+        at: Path = ("data", "classes")
+        lacking = [name for name in values if name not in order]
+        if lacking or len(set(order)) < len(order):
+            what = f"leaves out `{lacking[0]}`, which `{column}` has" if lacking else "lists a class twice"
+            raise self.place.problem("NS506", f"`classes` {what}", at, f"the classes are {', '.join(values)}")
+        texts = all(isinstance(value, str) for value in values.values())
+        if not texts and len(order) > len(values):
+            new = next(name for name in order if name not in values)
+            message = f"`classes` has `{new}`, which the training part of `{column}` does not have"
+            raise self.place.problem("NS506", message, at, f"the classes are {', '.join(values)}")
+        return {name: values.get(name, name) for name in order}
+
+    def _positive(self, name: str, values: dict[str, Any], column: str) -> str:
+        """The positive one of two classes. Raises SpecError NS506."""
+        if name not in values:
+            message = f"`positive` is `{name}`, but `{column}` has no such class"
+            raise self.place.problem("NS506", message, ("data", "positive"), suggest(name, values))
+        if len(values) > 2:
+            message = f"`positive` is for two classes, and `{column}` has {len(values)}"
+            help = "remove it: figures of more classes are means over them"
+            raise self.place.problem("NS506", message, ("data", "positive"), help)
+        return name
 
     def _transforms(
         self, output: str, base: str, column: Column, loss: Loss | None
@@ -162,6 +210,11 @@ class TargetFitter:
 def _is_scalar(column: Column) -> bool:
     """Whether there is one value a row, or one for each step of a sequence."""
     return column.kind in ("number", "category") or (column.kind == "sequence" and column.values[0].ndim == 1)
+
+
+def _of_output(given: Any, output: str) -> Any:
+    """What is said of an output: for it alone, or for the only one."""
+    return given.get(output) if isinstance(given, Mapping) else given
 
 
 def _class_names(steps: tuple[Fitted, ...], names: tuple[str, ...]) -> tuple[str, ...] | None:

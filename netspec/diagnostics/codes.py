@@ -535,6 +535,7 @@ _ALL = (
         "netspec: 1\nname: example\ninput: [4]\nmodel:\n  layers: [{dense: 8}, {batch_norm: {momentum: 0.9}}, relu, {dense: 3}]\ndata:\n  source: {sklearn: iris}\n" + _TRAIN + "  batch_size: 50\n  epochs: 50\n",
     ),
     Code("NS552", "the learning rate jumps", "Schedules stretch over all epochs: with more of them than the run began with, a schedule that had come to its end starts somewhere else. This is a warning when a run is resumed."),
+    Code("NS553", "nobody said which class is the positive one", "Precision, recall, F1 and the curves are figures of one of two classes. Where neither is an obvious yes, the last in sorted order is taken: `data: {positive: churn}` says which is meant."),
     Code("NS601", "the exported file differs from the network", "ONNX Runtime and Flax disagree by more than float32 can explain. This is a defect of netspec."),
     Code("NS602", "no ONNX form", "What the spec asks for cannot be written with standard ONNX operators."),
     Code("NS603", "not a file of netspec's", "The file cannot be loaded, or has no metadata of netspec's."),

@@ -44,6 +44,11 @@ class OutputPlan:
         return np.moveaxis(answer, 1, -1) if self.layout == "channels_first" else answer
 
     @property
+    def positive(self) -> str | None:
+        """Of two classes the one that figures of one class are about: the last."""
+        return self.classes[1] if self.classes is not None and len(self.classes) == 2 else None
+
+    @property
     def reading(self) -> Reading:
         """How the output is read as classes."""
         return Reading(self.link == "softmax" if self.one_of is None else self.one_of, self.cut)

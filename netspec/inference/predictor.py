@@ -38,12 +38,16 @@ class Evaluation:
     metrics: dict[str, float]
     confusion: Array | None = None
     classes: tuple[str, ...] | None = None
+    positive: str | None = None
+    """Of two classes the one that precision, recall, F1 and the curves are figures of."""
 
     def json(self) -> dict[str, Any]:
         """The object that `netspec evaluate --json` prints."""
         found: dict[str, Any] = {"metrics": self.metrics, "part": self.part, "examples": self.examples}
         if self.confusion is not None:
             found |= {"confusion_matrix": self.confusion.tolist(), "classes": list(self.classes or ())}
+        if self.positive is not None:
+            found["positive"] = self.positive
         return found
 
 
@@ -130,7 +134,7 @@ class Predictor(ABC):
             targets = {key: y[chosen] for key, y in rows.targets.items()}
             scorer.update(outputs, targets, rows.behind(chosen))
             confusion.update(*rows.behind(chosen).counted(type, outputs[name], targets[name]))
-        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes)
+        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes, plan.positive)
 
 
 class _Confusion:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from netspec.components.objectives import METRICS
 from netspec.inference import Evaluation
 
 _MOST_CLASSES = 20
 
 
-def figures(metrics: Mapping[str, float]) -> str:
-    """`test_accuracy 0.9889   test_f1 0.9886`."""
-    return "   ".join(f"{name} {value:.4f}" if abs(value) < 1000 else f"{name} {value:.5g}" for name, value in metrics.items())
+_OF_POSITIVE = tuple(f"_{name}" for name, metric in METRICS.items() if metric.of_positive)
+
+
+def figures(evaluation: Evaluation) -> str:
+    """`test_accuracy 0.9889   test_f1 of churn 0.9886`."""
+    shown = {_title(name, evaluation): value for name, value in evaluation.metrics.items()}
+    return "   ".join(f"{name} {value:.4f}" if abs(value) < 1000 else f"{name} {value:.5g}" for name, value in shown.items())
+
+
+def _title(name: str, evaluation: Evaluation) -> str:
+    """A figure's name, with the class that it is a figure of."""
+    return f"{name} of {evaluation.positive}" if evaluation.positive is not None and name.endswith(_OF_POSITIVE) else name
 
 
 def report(evaluation: Evaluation) -> str:
     """Examples, metrics and the confusion matrix."""
     lines = [f"{evaluation.part} part, {evaluation.examples:,} examples", ""]
-    width = max((len(name) for name in evaluation.metrics), default=0)
-    lines += [f"  {name:<{width}}  {value:.5g}" for name, value in evaluation.metrics.items()]
+    shown = {_title(name, evaluation): value for name, value in evaluation.metrics.items()}
+    width = max((len(name) for name in shown), default=0)
+    lines += [f"  {name:<{width}}  {value:.5g}" for name, value in shown.items()]
     if evaluation.confusion is not None and evaluation.classes is not None:
         lines += ["", *_confusion(evaluation.confusion, evaluation.classes)]
     return "\n".join(lines) + "\n"

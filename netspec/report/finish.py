@@ -27,7 +27,7 @@ def finish(
         folder.write_json("test.json", evaluation.json())
         found |= evaluation.metrics
         if evaluation.metrics:
-            display.line(f"test part   {evaluation.examples:,} examples   {figures(evaluation.metrics)}", "bold")
+            display.line(f"test part   {evaluation.examples:,} examples   {figures(evaluation)}", "bold")
     pictures = sorted((folder.path / "samples").glob("*.png"))
     if pictures:
         display.line(f"samples     {pictures[-1]}")

@@ -93,6 +93,17 @@ class DataSection(Section):
     target: str | dict[str, str] | None = Field(
         None, description="The target column, by output name where there are several.", examples=["species"]
     )
+    positive: str | int | dict[str, str | int] | None = Field(
+        None,
+        description="Of two classes the one that precision, recall, F1 and the curves are figures of, and whose chance one "
+        "sigmoid gives; by output where there are several targets. By default the last one in sorted order.",
+        examples=["churn"],
+    )
+    classes: tuple[str | int, ...] | dict[str, tuple[str | int, ...]] | None = Field(
+        None,
+        description="The order of the target's classes, by output where there are several targets; by default sorted.",
+        examples=[["low", "middle", "high"]],
+    )
     series: SeriesSection | None = Field(None, description="Windows over time.", examples=[{"window": 24, "horizon": 1}])
     split: Split = Field(default_factory=Split, description="How rows are divided into train, validation and test.")
     preprocess: dict[str, Steps] = Field(

@@ -75,6 +75,7 @@ def train(
     bound = ragged(bind(program, kept), dataset.preprocess.ragged, spec)
     refuse_oversized(spec, bound, device_memory())
     _warn_length(spec, bound, dataset, watcher)
+    _warn_positive(spec, dataset, watcher)
     folder = _folder(spec, roots, run, resume)
     _refuse_used(folder, resume)
     with Lock(folder), Signals(_leaving(folder) if may_leave else None) as signals:
@@ -154,6 +155,28 @@ def _warn_length(spec: Spec, program: Program, dataset: Dataset, watcher: Watche
         lint_length(reader, spec, program, length_of(spec, dataset.train.rows))
         for warning in without_ignored(reader.diagnostics, split_lines(spec.document.text)):
             watcher.warned(warning)
+
+
+_YES = {"1", "true", "yes", "y", "t", "positive", "pos", "on", "present"}
+"""Classes that anybody takes for the positive one of two."""
+
+
+def _warn_positive(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
+    """Of two classes that are no yes and no, one is the positive one, and nobody said which."""
+    asked = [metric.type for metric in (spec.train.metrics if spec.train else ()) if metric.of_positive]
+    given = spec.data.positive if spec.data else None
+    for output, pipe in dataset.preprocess.targets.items():
+        said = output in given if isinstance(given, Mapping) else given is not None
+        if said or not asked or pipe.classes is None or len(pipe.classes) != 2 or pipe.classes[1].lower() in _YES:
+            continue
+        other, taken = pipe.classes
+        message = f"`{asked[0]}` is a figure of `{taken}`, the last of two classes in sorted order"
+        help = (f"where `{other}` is meant: `data: {{positive: {other}}}`", f"`positive: {taken}` says that this is right")
+        at = ("data", "target") if spec.data is not None and spec.data.target is not None else ("data",)
+        span = spec.document.span(at, key=True)
+        warning = Diagnostic("NS553", message, Severity.warning, file=spec.document.file, span=span, path=dotted(at), help=help)
+        for each in without_ignored((warning,), split_lines(spec.document.text)):
+            watcher.warned(each)
 
 
 def _folder(spec: Spec, roots: Roots, run: Path | None, resume: bool) -> RunFolder:
