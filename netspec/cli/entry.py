@@ -1,4 +1,4 @@
-"""Where the command begins: before anything is loaded, Ctrl-C is made to end it at once.
+"""Where the command begins: before anything is loaded, Ctrl-C and SIGTERM are made to end it at once.
 
 Loading takes a second or two, and Python's own KeyboardInterrupt in the middle of an import comes out as a traceback, as
 another error, or not at all. There is nothing to save until a training runs, and that has handlers of its own.
@@ -16,10 +16,11 @@ def run() -> None:
     """The command `netspec`."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGTERM, _leave)
     from netspec.cli.main import run
 
     run()
 
 
-def _leave(*_: object) -> NoReturn:
-    os._exit(128 + signal.SIGINT)  # files are written beside and renamed, so none is torn
+def _leave(number: int, _: object) -> NoReturn:
+    os._exit(128 + number)  # files are written beside and renamed, so none is torn

@@ -57,7 +57,7 @@ def stopped(folder: Path, moments: int, drawn: random.Random) -> Iterator[str]:
     while left or (folder / f"parts{runs}").exists():
         parts = folder / f"parts{runs}"
         resume = ["--resume"] if (parts / "manifest.json").exists() else []
-        began = time.monotonic()
+        began, before = time.monotonic(), _state(parts)
         with _started(folder, "--run", parts.name, *resume) as process:
             number, sent, after = drawn.choice([signal.SIGTERM, signal.SIGINT]), time.monotonic(), drawn.uniform(0.2, quickest)
             if left:
@@ -75,13 +75,18 @@ def stopped(folder: Path, moments: int, drawn: random.Random) -> Iterator[str]:
             quickest = min(quickest, time.monotonic() - began)
             continue
         left -= 1
-        state = RunFolder(parts).manifest()["state"] if (parts / "manifest.json").exists() else "no run yet"
-        fine = process.returncode in (128 + number, -number)  # before the handlers stand, the system's own ends it
-        fine &= process.returncode > 0 or state in ("no run yet", "training")
+        state = _state(parts)
+        early = state in (before, "running")  # while everything is loaded, and before it is compiled
+        fine = process.returncode == 128 + number and (early or number.name in state)
         yield f"{'' if fine else 'WRONG '}{number.name} after {after:.2f} s: {process.returncode} in {seconds:.2f} s; {state}"
         if not fine:
             yield told[-300:]
             return
+
+
+def _state(run: Path) -> str:
+    """What the run says of itself."""
+    return str(RunFolder(run).manifest()["state"]) if (run / "manifest.json").exists() else "no run yet"
 
 
 def main() -> None:
