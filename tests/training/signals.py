@@ -76,7 +76,7 @@ def stopped(folder: Path, moments: int, drawn: random.Random) -> Iterator[str]:
             continue
         left -= 1
         state = _state(parts)
-        early = state in (before, "running")  # while everything is loaded, and before it is compiled
+        early = state in (before, "running", "finished")  # while it loads, before it compiles, or while it exports
         fine = process.returncode == 128 + number and (early or number.name in state)
         yield f"{'' if fine else 'WRONG '}{number.name} after {after:.2f} s: {process.returncode} in {seconds:.2f} s; {state}"
         if not fine:
