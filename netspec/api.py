@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from netspec.arguments import dims_of, folder_of, path_of, settings_of, text_of, whole
+from netspec.arguments import dims_of, folder_of, number, path_of, settings_of, text_of, whole
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import validate as validation
 from netspec.source import Plain, read_file
@@ -114,7 +114,9 @@ def generate(run: Run | str | Path, length: int = 200, prompt: str = "", *, temp
 
     opened = run if isinstance(run, Run) else Run(path_of("run", run))
     wanted, start = whole("length", length), whole("seed", seed)
-    return "".join(Generator(opened).text(wanted, text_of("prompt", prompt), temperature=temperature, seed=start))
+    return "".join(
+        Generator(opened).text(wanted, text_of("prompt", prompt), temperature=number("temperature", temperature), seed=start)
+    )
 
 
 def sample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,13 +54,25 @@ def dims_of(value: Any) -> dict[str, int]:
 
 def whole(name: str, value: Any, least: int = 0, most: int = _SEEDS) -> int:
     """A whole number from `least` up to but not including `most`; NumPy's are taken too. Raises SpecError NS204, NS205."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        found = operator.index(value)
+    except TypeError:
+        raise wrong(name, "a whole number", value) from None
+    if isinstance(value, bool):
         raise wrong(name, "a whole number", value)
-    found = int(value.__index__())
     if not least <= found < most:
-        bounds = f"from {least}" + (" to 2^63 - 1" if most == _SEEDS else "")
+        bounds = f"from {least} to " + ("2^63 - 1" if most == _SEEDS else f"{most - 1:,}")
         raise SpecError(Diagnostic("NS205", f"`{name}`: expected a whole number {bounds}, found {found}", exit_code=2))
     return found
+
+
+def number(name: str, value: Any) -> float:
+    """A number from 0 on. Raises SpecError NS204, NS205."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong(name, "a number", value)
+    if not 0 <= value < float("inf"):
+        raise SpecError(Diagnostic("NS205", f"`{name}`: expected a number from 0 on, found {value}", exit_code=2))
+    return float(value)
 
 
 def text_of(name: str, value: Any) -> str:

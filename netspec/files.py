@@ -69,6 +69,10 @@ def unwritable(path: Path | str, error: OSError, *help: str) -> SpecError:
     return SpecError(Diagnostic("NS533", f"cannot write `{path}`: {reason(error)}", help=help, exit_code=exit_code))
 
 
+UNFINISHED: set[Path] = set()
+"""Files that are being written, under the names that they have until they are whole."""
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A stream whose bytes become the file when all of them are written; until then it is as it was.
@@ -94,6 +98,7 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
         return
     target = path.resolve() if path.is_symlink() else path
     beside = target.with_name(f".{target.name[:200]}.{os.getpid()}")
+    UNFINISHED.add(beside)
     try:
         with beside.open("wb") as stream:
             yield stream
@@ -105,6 +110,8 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    finally:
+        UNFINISHED.discard(beside)
 
 
 def write_whole(path: Path, data: bytes | str) -> None:

@@ -32,8 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proof": GRAPH | {"compiler", "data", "training", "exporter", "proof"},
     "report": GRAPH | {"compiler", "data", "training", "exporter", "inference", "proof", "report"},
     "cli": GRAPH | {"compiler", "data", "training", "exporter", "inference", "proof", "report", "cli"},
-    "api": GRAPH | {"compiler", "data", "training", "exporter", "inference", "proof"},
+    "arguments": {"components", "diagnostics"},
+    "api": GRAPH | {"arguments", "compiler", "data", "training", "exporter", "inference", "proof"},
     "__init__": {"api", "diagnostics"},
+    "__main__": {"cli"},
 }
 FRAMEWORKS = {"numpy", "jax", "jaxlib", "flax", "optax", "onnx", "onnx_ir", "onnxruntime", "sklearn", "polars"}
 

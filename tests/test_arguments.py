@@ -38,6 +38,8 @@ WRONG: dict[str, tuple[str, str, Callable[[Run], Any]]] = {
     "compile-unknown": ("NS410", "zzz", lambda run: netspec.compile(spec(run), dims={"classes": 2, "zzz": 3})),
     "compile-list": ("NS204", "`dims`", lambda run: netspec.compile(spec(run), dims=[1])),  # type: ignore[arg-type]
     "compile-seed": ("NS205", "`seed`", lambda run: netspec.compile(spec(run), dims={"classes": 2}, seed=2**70)),
+    "compile-seeds": ("NS204", "`seed`", lambda run: netspec.compile(spec(run), dims={"classes": 2}, seed=np.array([1, 2]))),  # type: ignore[arg-type]
+    "compile-class": ("NS204", "`seed`", lambda run: netspec.compile(spec(run), dims={"classes": 2}, seed=int)),  # type: ignore[arg-type]
     "train-number": ("NS204", "`spec`", lambda run: netspec.train(3)),  # type: ignore[arg-type]
     "train-run": ("NS204", "`run`", lambda run: netspec.train(spec(run), run=3)),  # type: ignore[arg-type]
     "train-runs": ("NS204", "`runs`", lambda run: netspec.train(spec(run), runs=3)),  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import NoReturn
 
@@ -15,12 +16,16 @@ from typing import NoReturn
 def run() -> None:
     """The command `netspec`."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, _leave)
-        signal.signal(signal.SIGTERM, _leave)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # a shell has its background commands ignore Ctrl-C
+                signal.signal(number, _leave)
     from netspec.cli.main import run
 
     run()
 
 
 def _leave(number: int, _: object) -> NoReturn:
-    os._exit(128 + number)  # files are written beside and renamed, so none is torn
+    files = sys.modules.get("netspec.files")
+    for unfinished in tuple(getattr(files, "UNFINISHED", ())):  # it is written beside the file that it is to become
+        unfinished.unlink(missing_ok=True)
+    os._exit(128 + number)

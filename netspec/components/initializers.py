@@ -67,8 +67,10 @@ class Constant(BaseInitializer):
 
     def check(self, shape: Shape, field: str) -> None:
         found = _shape_of(self.value)
-        if found and all(isinstance(size, int) for size in shape) and found != shape:
-            message = f"the values have the shape {list(found)}, but the weight is {list(shape)}"
+        known = tuple(given if not isinstance(size, int) else size for size, given in zip(shape, found, strict=False))
+        if found and (len(found) != len(shape) or found != known):
+            told = ", ".join(map(str, shape))
+            message = f"the values have the shape {list(found)}, but the weight is [{told}]"
             raise Problem("NS205", message, help="a kernel is `[in, out]`; one number fills any weight", field=field)
 
     def jax(self) -> "JaxInitializer":

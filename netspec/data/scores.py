@@ -57,7 +57,7 @@ class Scorer:
         preprocess: Preprocess,
     ) -> None:
         self.graph = graph
-        self.preprocess = preprocess
+        self.preprocess, self.plans = preprocess, plans
         self.targets = [name for name in (*preprocess.targets, *preprocess.mirrors) if name in graph.outputs]
         self.several = len(graph.outputs) > 1
         chosen = metrics_by_output(graph, losses, metrics)
@@ -75,6 +75,14 @@ class Scorer:
         if output in self.preprocess.mirrors:
             return undo(self.preprocess.undone(output), target)
         return self.preprocess.targets[output].inverse(target, rows.raw)
+
+    def positive(self, part: str) -> dict[str, str]:
+        """For each figure that is one of a single class of two, that class."""
+        return {
+            figure(part, output, metric, several=self.several): positive
+            for output, metric in self.tallies
+            if metric.of_positive and (positive := self.plans[output].positive) is not None
+        }
 
     def results(self, part: str) -> dict[str, float]:
         """Every metric under its full name."""

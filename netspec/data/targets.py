@@ -14,7 +14,7 @@ from netspec.components.objectives import Loss
 from netspec.components.objectives.losses import BinaryCrossEntropy
 from netspec.components.sources.base import Column, Table
 from netspec.components.transforms.base import Transform
-from netspec.components.transforms.categories import Label
+from netspec.components.transforms.categories import Label, class_name
 from netspec.components.transforms.fitted import Fitted, holds_text, refuse_missing
 from netspec.components.transforms.pipeline import TargetPipe
 from netspec.data.fitting import Fitter
@@ -84,19 +84,23 @@ class TargetFitter:
         if told is None:
             key = "classes" if positive is None else "positive"
             message = f"`{key}` is about classes, but the target `{column}` has none that are looked up by name"
-            raise self.place.problem("NS506", message, ("data", key), "remove it, or train with `cross_entropy`")
+            raise self.place.problem("NS506", message, self._said(key, output), "remove it, or train with `cross_entropy`")
         ((index, label),) = [(i, step) for i, step in enumerate(steps) if isinstance(step.transform, Label)]
         values = dict(zip(told, label.state["classes"], strict=True))
         if order is not None:
-            values = self._listed(tuple(map(str, order)), values, column)
+            values = self._listed(order, values, column, self._said("classes", output))
         if positive is not None:
-            last = self._positive(str(positive), values, column)
+            last = self._positive(positive, values, column, self._said("positive", output))
             values = {**{name: value for name, value in values.items() if name != last}, last: values[last]}
         return (*steps[:index], replace(label, state={"classes": list(values.values())}), *steps[index + 1 :])
 
-    def _listed(self, order: tuple[str, ...], values: dict[str, Any], column: str) -> dict[str, Any]:
+    def _said(self, key: str, output: str) -> Path:
+        """Where `classes` or `positive` says something of an output."""
+        by_output = isinstance(getattr(self.place.data, key), Mapping)
+        return ("data", key, output) if by_output else ("data", key)
+
+    def _listed(self, order: tuple[str, ...], values: dict[str, Any], column: str, at: Path) -> dict[str, Any]:
         """Classes as `data.classes` lists them; what the training part has not seen may stand there too."""
-        at: Path = ("data", "classes")
         lacking = [name for name in values if name not in order]
         if lacking or len(set(order)) < len(order):
             what = f"leaves out `{lacking[0]}`, which `{column}` has" if lacking else "lists a class twice"
@@ -108,15 +112,15 @@ class TargetFitter:
             raise self.place.problem("NS506", message, at, f"the classes are {', '.join(values)}")
         return {name: values.get(name, name) for name in order}
 
-    def _positive(self, name: str, values: dict[str, Any], column: str) -> str:
+    def _positive(self, name: str, values: dict[str, Any], column: str, at: Path) -> str:
         """The positive one of two classes. Raises SpecError NS506."""
         if name not in values:
             message = f"`positive` is `{name}`, but `{column}` has no such class"
-            raise self.place.problem("NS506", message, ("data", "positive"), suggest(name, values))
+            raise self.place.problem("NS506", message, at, suggest(name, values))
         if len(values) > 2:
             message = f"`positive` is for two classes, and `{column}` has {len(values)}"
             help = "remove it: figures of more classes are means over them"
-            raise self.place.problem("NS506", message, ("data", "positive"), help)
+            raise self.place.problem("NS506", message, at, help)
         return name
 
     def _transforms(
@@ -223,5 +227,5 @@ def _class_names(steps: tuple[Fitted, ...], names: tuple[str, ...]) -> tuple[str
             classes = step.state["classes"]
             if names and all(isinstance(c, float) and 0 <= c < len(names) for c in classes):
                 return tuple(names[int(c)] for c in classes)
-            return tuple(str(int(c)) if isinstance(c, float) and c == int(c) else str(c) for c in classes)
+            return tuple(map(class_name, classes))
     return None

@@ -165,6 +165,8 @@ class _Lowering:
             lengths = self._add_input(f"{name}_lengths", TensorType(()), [], ir.DataType.INT64)
             self.described[f"{name}_lengths"] = {"columns": [column.name], "input": name, "lengths": pipe.ragged}
         for step in steps:
+            if step.transform.flattens and lengths is not None:
+                x = self.g.silent(x, lengths)
             x = step.transform.onnx(self.g, step.state, x)  # type: ignore[assignment]
             lengths = step.transform.onnx_lengths(self.g, step.state, self.g.counted if lengths is None else lengths)  # type: ignore[arg-type]
         if pipe.ragged is not None:

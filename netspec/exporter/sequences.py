@@ -90,6 +90,15 @@ class SequenceEmitter(OnnxEmitter):
             self._masks[key] = self.op("Less", [steps, bounds], layout="channels_last")
         return self._masks[key]
 
+    def silent(self, x: AnyValue, lengths: AnyValue) -> EmittedValue:
+        """Samples [batch, samples] with zeros past each length [batch]: a window may reach beyond the end."""
+        size = self.op("Squeeze", [self.op("Shape", [x], start=1, end=2), self.integers([0])])
+        steps = self.op("Range", [self.constant(0, "int64"), size, self.constant(1, "int64")])
+        counts = self.op("Unsqueeze", [lengths, self.integers([1])])
+        return self.op(
+            "Where", [self.op("Less", [self.op("Unsqueeze", [steps, self.integers([0])]), counts]), x, self.constant(0.0)]
+        )
+
     def masked(self, x: AnyValue, fill: float = 0.0) -> EmittedValue:
         """`x` with `fill` past each length."""
         value = self.channels_last(x) if own(x).layout != "time_major" else own(x)

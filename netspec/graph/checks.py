@@ -16,7 +16,7 @@ from netspec.components.sources.tabular import Csv, Sklearn
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, suggest
 from netspec.graph.composites import check_composite
 from netspec.graph.costs import training_memory
-from netspec.graph.figures import figures, metrics_by_output
+from netspec.graph.figures import figures, fits, metrics_by_output
 from netspec.graph.ir import Graph, Node, Program
 from netspec.graph.limits import too_large_for_a_file
 from netspec.graph.lints import lint
@@ -120,7 +120,8 @@ class _Checker:
             seen.add(metric.label)
             if losses and not any(metric in found for found in metrics_by_output(self.graph, losses, [metric]).values()):
                 told = ", ".join(sorted({loss.type for loss in losses.values()}))
-                other = "accuracy, f1, roc_auc" if metric.needs == "numbers" else "rmse, mae, r2"
+                fitting = [each for each in METRICS.values() if any(fits(each, self.graph, *pair) for pair in losses.items())]
+                other = ", ".join(each.type for each in fitting[:4])
                 judged = "the chances of classes" if metric.needs == "chances" else metric.needs
                 message = f"`{metric.type}` judges {judged}, but `loss: {told}` trains something else"
                 self.reader.report("NS515", message, at, help=f"metrics that fit are {other}")
@@ -233,7 +234,10 @@ class _Checker:
     def _targets(self) -> None:
         """With targets by output, every output that has a loss has one."""
         data = self.spec.data
-        if data is None or not isinstance(data.target, Mapping):
+        if data is None:
+            return
+        self._classes(data)
+        if not isinstance(data.target, Mapping):
             return
         for name in data.target.keys() - self.graph.outputs.keys():
             help = suggest(name, self.graph.outputs)
@@ -243,6 +247,20 @@ class _Checker:
         for name in losses_by_output(self.spec, self.graph).keys() - data.target.keys():
             help = f"write `target: {{{name}: COLUMN}}`, or remove its loss"
             self.reader.report("NS202", f"the output `{name}` has a loss, but no target", ("data", "target"), help=help)
+
+    def _classes(self, data: DataSection) -> None:
+        """What is said of the target's classes is said of an output that has a target."""
+        autoencoder = self.spec.autoencoder
+        nothing = self.spec.gan is not None or (autoencoder is not None and autoencoder.anomaly is None)
+        nothing = nothing or (data.series is not None and data.series.target == "next")
+        for key, given in (("positive", data.positive), ("classes", data.classes)):
+            if given is not None and nothing:
+                message = f"`{key}` is about the classes of a target, and this network has none"
+                self.reader.report("NS519", message, ("data", key), key=True, help="remove it")
+            known = {"anomaly"} if autoencoder is not None else self.graph.outputs.keys()
+            for name in given.keys() - known if isinstance(given, Mapping) and not nothing else ():
+                message, help = f"the model has no output `{name}`", suggest(name, known)
+                self.reader.report("NS303", message, ("data", key, name), key=True, help=help)
 
     def initial_weights(self) -> None:
         """What takes weights from an earlier run is there, and has some."""

@@ -20,7 +20,7 @@ def metrics_by_output(graph: Graph, losses: Mapping[str, Loss], metrics: Sequenc
     return found
 
 
-def fits(metric: Metric, graph: Graph, output: str, loss: Loss) -> bool:
+def fits(metric: Metric | type[Metric], graph: Graph, output: str, loss: Loss) -> bool:
     """Whether a metric can judge an output that is trained by a loss."""
     port = graph.outputs[output]
     final = graph.node[port.node].op.type if port.node in graph.node else ""

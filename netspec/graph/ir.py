@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from netspec.components.layers import Layer, Weight
+from netspec.components.layers import Layer, Weight, WeightedLayer
 from netspec.diagnostics import Problem
 from netspec.spec.items import Origin
 from netspec.tensor import Dim, TensorType, names_in, total
@@ -44,6 +44,14 @@ class Node:
     def weights(self) -> Mapping[str, Weight]:
         """Weights by their name inside the node."""
         return self.op.parameters(self.input_types)
+
+    def check_starts(self) -> None:
+        """Raises Problem NS205 where an initializer cannot start a weight of its shape."""
+        if isinstance(self.op, WeightedLayer):
+            for name, weight in self.weights.items():
+                field = self.op.initializer_of(name)
+                if field:
+                    getattr(self.op, field).check(weight.shape, field)
 
     @cached_property
     def flops(self) -> Dim:
@@ -131,6 +139,7 @@ class Graph:
             op = node.op.bound(lengths)
             given = tuple(types[port] for port in node.inputs)
             nodes.append(replace(node, op=op, input_types=given, outputs=op.infer(given)))
+            nodes[-1].check_starts()
             types |= {Port(node.name, index): t for index, t in enumerate(nodes[-1].outputs)}
         return replace(self, inputs=inputs, nodes=tuple(nodes))
 

@@ -52,7 +52,7 @@ class Nodes:
             origin = Origin(at, self.reader.calls)
             node = Node(place.name, op, inputs, types, outputs, item, origin, place.weights, place.remat)
             _multiplied_out(node)
-            _check_starts(node)
+            node.check_starts()
         except Problem as problem:
             self._shape_problem(problem, at, inputs, op.short)
             return UNKNOWN
@@ -127,15 +127,6 @@ def _refuse_ids(op: Layer, types: tuple[TensorType, ...]) -> None:
         return
     help = "add `- embedding: 64` above this line" + ("" if found.vocabulary else ", or leave `dtype` out of the input")
     raise Problem("NS408", f"`{op.type}` needs numbers, but gets ids", help=help)
-
-
-def _check_starts(node: Node) -> None:
-    """Raises Problem NS205 where an initializer cannot start a weight of its shape."""
-    if isinstance(node.op, WeightedLayer):
-        for name, weight in node.weights.items():
-            field = node.op.initializer_of(name)
-            if field:
-                getattr(node.op, field).check(weight.shape, field)
 
 
 def _multiplied_out(node: Node) -> None:

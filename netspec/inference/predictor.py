@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,16 @@ class Evaluation:
     metrics: dict[str, float]
     confusion: Array | None = None
     classes: tuple[str, ...] | None = None
-    positive: str | None = None
-    """Of two classes the one that precision, recall, F1 and the curves are figures of."""
+    positive: Mapping[str, str] = field(default_factory=dict)
+    """For each figure that is one of a single class of two, that class."""
 
     def json(self) -> dict[str, Any]:
         """The object that `netspec evaluate --json` prints."""
         found: dict[str, Any] = {"metrics": self.metrics, "part": self.part, "examples": self.examples}
         if self.confusion is not None:
             found |= {"confusion_matrix": self.confusion.tolist(), "classes": list(self.classes or ())}
-        if self.positive is not None:
-            found["positive"] = self.positive
+        if self.positive:
+            found["positive"] = dict(self.positive)
         return found
 
 
@@ -134,7 +134,7 @@ class Predictor(ABC):
             targets = {key: y[chosen] for key, y in rows.targets.items()}
             scorer.update(outputs, targets, rows.behind(chosen))
             confusion.update(*rows.behind(chosen).counted(type, outputs[name], targets[name]))
-        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes, plan.positive)
+        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes, scorer.positive(part))
 
 
 class _Confusion:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from netspec.components.sources.base import Column
+from netspec.components.transforms.categories import class_name
 from netspec.data.latent import classes, codes, drawn_input
 from netspec.data.pictures import picture
 from netspec.diagnostics import Diagnostic, SpecError, suggest
@@ -79,7 +80,7 @@ class Sampler:
         return next(column.kind for pipe in pipes for column in pipe.columns if column.name == name)
 
     def _class(self, label: str) -> Any:
-        known = {str(int(c)) if isinstance(c, float) and c == int(c) else str(c): c for c in self.classes}
+        known = {class_name(c): c for c in self.classes}
         if label not in known:
             message = f"there is no class `{label}`" if known else "this generator is told no class"
             raise SpecError(Diagnostic("NS506", message, help=(suggest(label, known, list_up_to=30),), exit_code=2))

@@ -53,4 +53,4 @@ def normalized_kernel(kernel: Array, u: Array) -> Any:
     direction = np.asarray(u, np.float64)
     v = matrix @ direction
     v = v / np.sqrt((v * v).sum() + 1e-12)
-    return np.divide(kernel, float(v @ matrix @ direction) or 1.0).astype(np.float32)
+    return (matrix / (float(v @ matrix @ direction) or 1.0)).reshape(kernel.shape).astype(np.float32)

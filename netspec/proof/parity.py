@@ -25,7 +25,7 @@ from netspec.exporter.lower import Lowered
 from netspec.exporter.session import feeds, session
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
-from netspec.tensor import TensorType, names_in
+from netspec.tensor import bind, names_in
 
 Array = np.ndarray[Any, Any]
 _FLOOR = 2e-6
@@ -34,7 +34,7 @@ _STEPS_LONGER = 8
 _ALONE = 8
 """Rows of unequal lengths that are asked one by one."""
 _FILLING = 7
-"""What else than zeros may stand behind the end of a sequence; an id too."""
+"""What else than zeros may stand behind the end of a sequence; of ids it is 1."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,21 @@ def _of_lengths(
     for rows, references, fed in asked:
         for name, answer in zip(found, runtime.run(None, fed), strict=True):
             moved = lowered.outputs[name].channels_last(np.asarray(answer))
-            expected = references[name].cut(subject.graph.output_types[name], moved.shape)
+            expected = references[name].cut(_steps_due(subject, rows, name))
             counting = subject.counting(rows, name, expected.value.shape)
             found[name].append(_compare(moved, expected, counting))
     return found
+
+
+def _steps_due(subject: Subject, raw: Mapping[str, Array], output: str) -> int | None:
+    """How many steps an output of some rows has, those that fill up among them; None where it has none of any number."""
+    type = subject.graph.output_types[output]
+    if type.rank < 2 or not names_in(type.shape[0]):
+        return None
+    inputs, _ = subject.preprocess.prepare(raw)
+    ragged = {name: pipe.ragged for name, pipe in subject.preprocess.inputs.items()}
+    due = bind(type.shape[0], {dim: inputs[name].shape[1] for name, dim in ragged.items() if dim is not None})
+    return due if isinstance(due, int) else None
 
 
 def _refilled(
@@ -185,11 +196,12 @@ def _refilled(
             counts = np.asarray([len(each) for each in column]) if is_sequences(column) else None
         if "lengths" in about or counts is None or array.ndim < 2:
             continue
-        moved = np.moveaxis(array.copy(), 1, -1) if about.get("layout") == "channels_first" and array.ndim > 2 else array.copy()
+        first = about.get("layout") == "channels_first" and array.ndim > 2
+        moved = np.moveaxis(array.copy(), 1, -1) if first else array.copy()
         behind = np.arange(moved.shape[1])[None, :] >= counts[:, None]
         moved[behind] = 1 if moved.dtype.kind in "iu" else _FILLING
         changed |= bool(behind.any())
-        found[name] = np.ascontiguousarray(np.moveaxis(moved, -1, 1) if moved.shape != array.shape else moved)
+        found[name] = np.ascontiguousarray(np.moveaxis(moved, -1, 1) if first else moved)
     return found if changed else None
 
 
@@ -227,12 +239,12 @@ class Reference:
         """One row by itself."""
         return Reference(self.value[row : row + 1], self.tolerance, self.comparable[row : row + 1])
 
-    def cut(self, type: TensorType, shape: tuple[int, ...]) -> Reference:
-        """Only as many steps as an answer has, where the output has steps of any number."""
-        if len(shape) < 2 or self.value.ndim < 2 or not names_in(type.shape[0]):
+    def cut(self, steps: int | None) -> Reference:
+        """Only so many steps; all where None."""
+        if steps is None:
             return self
-        comparable = self.comparable[:, : shape[1]] if self.comparable.ndim > 1 else self.comparable
-        return Reference(self.value[:, : shape[1]], self.tolerance, comparable)
+        comparable = self.comparable[:, :steps] if self.comparable.ndim > 1 else self.comparable
+        return Reference(self.value[:, :steps], self.tolerance, comparable)
 
 
 def reference_outputs(subject: Subject, lowered: Lowered, raw: Mapping[str, Array]) -> dict[str, Reference]:
@@ -284,6 +296,8 @@ def finished(value: Array, plan: OutputPlan, kind: str, raw: Mapping[str, Array]
 def _sure(logits: Array, plan: OutputPlan) -> Array:
     """Labels whose class leads by more than rounding, in the labels' own shape."""
     wide = logits.astype(np.float64)
+    if plan.kind == "scores":
+        return np.abs(wide - plan.cut) > 1e-4 * np.abs(plan.cut)
     if plan.link == "sigmoid":
         return np.abs(wide - (0.5 if plan.kind == "probabilities" else 0.0)) > 1e-4
     ordered = np.sort(wide, axis=-1)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from netspec.components.objectives import METRICS
 from netspec.inference import Evaluation
 
 _MOST_CLASSES = 20
-
-
-_OF_POSITIVE = tuple(f"_{name}" for name, metric in METRICS.items() if metric.of_positive)
 
 
 def figures(evaluation: Evaluation) -> str:
@@ -21,7 +17,7 @@ def figures(evaluation: Evaluation) -> str:
 
 def _title(name: str, evaluation: Evaluation) -> str:
     """A figure's name, with the class that it is a figure of."""
-    return f"{name} of {evaluation.positive}" if evaluation.positive is not None and name.endswith(_OF_POSITIVE) else name
+    return f"{name} of {evaluation.positive[name]}" if name in evaluation.positive else name
 
 
 def report(evaluation: Evaluation) -> str:

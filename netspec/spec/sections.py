@@ -11,6 +11,7 @@ from netspec.components.base import describe, one_of
 from netspec.components.fields import Bool, Count, Int, Texts, finite
 from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
+from netspec.components.transforms.categories import class_name
 from netspec.spec.section import Section, listed, refused
 from netspec.spec.training import TrainSection
 
@@ -81,6 +82,19 @@ class SeriesSection(Section):
     )
 
 
+def _class_name(value: object) -> object:
+    """A class as text; `yes` and `true` without quotes are truth values, which no class is."""
+    if isinstance(value, bool):
+        help = f"write it in quotes: `'{str(value).lower()}'`, as the data have it"
+        raise PydanticCustomError(
+            "ns204", "expected the name of a class, found {found}", {"found": describe(value), "help": help}
+        )
+    return class_name(float(value)) if isinstance(value, (int, float)) else value
+
+
+ClassName = Annotated[str, BeforeValidator(_class_name), WithJsonSchema({"type": ["string", "number"]})]
+
+
 class DataSection(Section):
     """Where examples come from and how they are prepared."""
 
@@ -93,13 +107,13 @@ class DataSection(Section):
     target: str | dict[str, str] | None = Field(
         None, description="The target column, by output name where there are several.", examples=["species"]
     )
-    positive: str | int | dict[str, str | int] | None = Field(
+    positive: ClassName | dict[str, ClassName] | None = Field(
         None,
         description="Of two classes the one that precision, recall, F1 and the curves are figures of, and whose chance one "
         "sigmoid gives; by output where there are several targets. By default the last one in sorted order.",
         examples=["churn"],
     )
-    classes: tuple[str | int, ...] | dict[str, tuple[str | int, ...]] | None = Field(
+    classes: tuple[ClassName, ...] | dict[str, tuple[ClassName, ...]] | None = Field(
         None,
         description="The order of the target's classes, by output where there are several targets; by default sorted.",
         examples=[["low", "middle", "high"]],

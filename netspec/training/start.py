@@ -164,9 +164,9 @@ _YES = {"1", "true", "yes", "y", "t", "positive", "pos", "on", "present"}
 def _warn_positive(spec: Spec, dataset: Dataset, watcher: Watcher) -> None:
     """Of two classes that are no yes and no, one is the positive one, and nobody said which."""
     asked = [metric.type for metric in (spec.train.metrics if spec.train else ()) if metric.of_positive]
-    given = spec.data.positive if spec.data else None
+    given = (spec.data.positive, spec.data.classes) if spec.data else ()
     for output, pipe in dataset.preprocess.targets.items():
-        said = output in given if isinstance(given, Mapping) else given is not None
+        said = any(output in each if isinstance(each, Mapping) else each is not None for each in given)
         if said or not asked or pipe.classes is None or len(pipe.classes) != 2 or pipe.classes[1].lower() in _YES:
             continue
         other, taken = pipe.classes

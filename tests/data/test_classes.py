@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from netspec import SpecError, export, predict, train
+from netspec import SpecError, export, predict, train, validate
 from netspec.data import Roots, prepare
 from netspec.graph.validate import required
 from netspec.inference import open_predictor
@@ -54,7 +54,7 @@ FRAUD = ["fraud" if a + b > 1.5 else "legit" for a, b in POINTS]
 def test_figures_are_those_of_the_positive_class(positive: str, output: int, tmp_path: Path) -> None:
     run = train(written(tmp_path, document(FRAUD, output, positive=positive)), run=tmp_path / "run")
     evaluation = run.evaluate()
-    assert evaluation.positive == positive == evaluation.json()["positive"]
+    assert evaluation.positive == {"test_f1": positive, "test_pr_auc": positive} == evaluation.json()["positive"]
     assert evaluation.classes is not None
     assert evaluation.classes[1] == positive
     part = run.part("test")
@@ -94,6 +94,7 @@ def test_numbers_are_classes_by_what_they_look_like(tmp_path: Path) -> None:
         (FRAUD, 2, {"classes": ["fraud", "legit", "fraud"]}, "lists a class twice"),
         ([f"c{i % 3}" for i in range(300)], 3, {"positive": "c1"}, "is for two classes"),
         ([i % 2 for i in range(300)], 2, {"classes": [0, 1, 2]}, "does not have"),
+        (FRAUD, 1, {"positive": {"output": "frod"}}, "write one of `fraud`, `legit`"),
     ],
 )
 def test_what_does_not_fit_the_classes(labels: Any, output: int, data: Any, told: str, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_what_does_not_fit_the_classes(labels: Any, output: int, data: Any, told
         prepare(spec, program, Roots.of(path))
     (found,) = error.value.diagnostics
     assert found.code == "NS506"
-    assert found.path == f"data.{next(iter(data))}"
+    assert found.path.startswith(f"data.{next(iter(data))}")
     assert told in " ".join([found.message, *found.help])
 
 
@@ -120,10 +121,11 @@ class Hears(Quiet):
     [
         (FRAUD, {}, True),
         (FRAUD, {"positive": "legit"}, False),
+        (FRAUD, {"classes": ["legit", "fraud"]}, False),
         (["yes" if a > 0 else "no" for a, _ in POINTS], {}, False),
         ([int(a > 0) for a, _ in POINTS], {}, False),
     ],
-    ids=["nobody-said", "said", "yes", "one"],
+    ids=["nobody-said", "said", "in-order", "yes", "one"],
 )
 def test_a_warning_where_nobody_said(labels: Any, data: Any, warns: bool, tmp_path: Path) -> None:
     path = written(tmp_path, document(labels, **data))
@@ -140,3 +142,27 @@ def test_a_column_that_is_no_class(tmp_path: Path) -> None:
     spec, program = required(read_file(path))
     with pytest.raises(SpecError, match="NS506"):
         prepare(spec, program, Roots.of(path))
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "path"),
+    [
+        ({"positive": {"y": "fraud"}}, "NS303", "data.positive.y"),
+        ({"classes": {"typo": ["legit", "fraud"]}}, "NS303", "data.classes.typo"),
+        ({"positive": True}, "NS204", "data.positive"),
+        ({"classes": [True, False]}, "NS204", "data.classes"),
+    ],
+    ids=["column", "typo", "true", "truths"],
+)
+def test_validate_tells_what_reaches_nothing(data: Any, code: str, path: str, tmp_path: Path) -> None:
+    found = validate(written(tmp_path, document(FRAUD, **data)))
+    assert [(each.code, each.path[: len(path)]) for each in found][:1] == [(code, path)]
+
+
+def test_a_pair_has_no_target_with_classes(tmp_path: Path) -> None:
+    content = document(FRAUD, positive="fraud")
+    del content["data"]["target"]
+    body = {"latent": 2, "generator": [{"dense": 2}], "discriminator": [{"dense": 1}]}
+    side = {"optimizer": {"adam": 0.001}}
+    content |= {"model": {"gan": body}, "train": {"loss": "hinge", "generator": side, "discriminator": side}}
+    assert "NS519" in {each.code for each in validate(written(tmp_path, content))}

@@ -78,8 +78,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     _defect(
         "kernel", "spectral norm divides by the square of the singular value",
-        ("ops/spectral.py", "layer.kernel[...] = kernel / (v @ matrix @ u)", "layer.kernel[...] = kernel / (v @ matrix @ u) ** 2"),
-        ("ops/spectral.py", "return (kernel / (v @ matrix @ direction)).astype(np.float32)", "return (kernel / (v @ matrix @ direction) ** 2).astype(np.float32)"),
+        ("ops/spectral.py", "        sigma = v @ matrix @ u\n", "        sigma = (v @ matrix @ u) ** 2\n"),
+        ("ops/spectral.py", "(float(v @ matrix @ direction) or 1.0)", "(float(v @ matrix @ direction) ** 2 or 1.0)"),
     ),
     _defect(
         "epsilon", "batch norm forgets epsilon",

@@ -230,11 +230,15 @@ def test_a_sequence_in_pieces_is_the_sequence() -> None:
     close(np.concatenate(pieces, axis=1), whole)
 
 
-@pytest.mark.parametrize("fields", [{}, {"bidirectional": True}, {"go_backwards": True}, {"use_bias": False}], ids=str)
+@pytest.mark.parametrize(
+    "fields", [{}, {"bidirectional": True}, {"go_backwards": True}, {"use_bias": False}, {"reset_after": False}], ids=str
+)
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequence"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_softplus_does_not_overflow(kind: str, sequences: bool, fields: dict[str, Any]) -> None:
     """ONNX Runtime's own cells have log(1 + exp(x)), which is infinite above 88."""
+    if kind != "gru":
+        fields = {name: value for name, value in fields.items() if name != "reset_after"}
     layer = {kind: {"units": 3, "activation": "softplus", "return_sequences": sequences, **fields}}
     graph = graph_of({"input": ["time", 4], "model": {"layers": [layer]}})
     weights, lengths = weights_of(graph), np.asarray([2, 6, 4])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -53,16 +55,12 @@ def _chunk(campaign: str, first: int, count: int) -> list[str]:
         sys.stdout.flush()
         os._exit(0)
     os.close(write)
-    deadline = time.perf_counter() + LONGEST[campaign]
-    while True:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            break
-        if time.perf_counter() > deadline:
-            os.kill(child, 9)
-        time.sleep(0.01)
+    watch = threading.Timer(LONGEST[campaign], os.kill, (child, signal.SIGKILL))
+    watch.start()
     with os.fdopen(read) as given:
         lines = given.read().splitlines()
+    _, status = os.waitpid(child, 0)
+    watch.cancel()
     code = os.waitstatus_to_exitcode(status)
     return lines if code == 0 else [*lines, f"{first}: the process ended with {code}, in one of {count} cases from there on"]
 

@@ -66,7 +66,7 @@ class Layer(Component):
     elementwise: ClassVar[bool] = False
     """Works on each element alone, so it works in any layout."""
     takes_ids: ClassVar[bool] = False
-    """Looks ids up, or moves them about without looking at them; all other layers compute, which ids are not for."""
+    """Looks ids up, or moves them about without looking at them; all others are for numbers."""
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The output types. Raises Problem where the shapes cannot hold."""

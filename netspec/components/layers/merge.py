@@ -189,7 +189,7 @@ class Concat(Merge):
                 if len({x.dtype for x in inputs}) > 1
                 else "give both one `vocabulary`"
             )
-            raise Problem("NS408", "`concat` joins ids with what they do not stand beside: numbers, or other ids", help=help)
+            raise Problem("NS408", "`concat` cannot join ids with numbers, or with ids of another vocabulary", help=help)
         axis = logical_axis(self.type, self.axis, first) - 1
         for other in inputs[1:]:
             if other.rank != first.rank:

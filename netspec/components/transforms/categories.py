@@ -18,6 +18,11 @@ def _distinct(values: Array) -> list[Any]:
     return [float(value) for value in np.unique(values[~np.isnan(values)])]
 
 
+def class_name(value: object) -> str:
+    """What a class is called: a whole number has no point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _positions(classes: list[Any], values: Array, unknown: int) -> Array:
     import numpy as np
 
@@ -86,8 +91,7 @@ class Label(Transform):
         positions = _positions(state["classes"], values, -1)
         if (positions < 0).any():
             new = values[int((positions < 0).argmax())]
-            told = f"{new:g}" if isinstance(new, float) else new
-            raise Problem("NS506", f"the class `{told}` is not in the training part", help=_RARE)
+            raise Problem("NS506", f"the class `{class_name(new)}` is not in the training part", help=_RARE)
         return positions
 
     def onnx(self, g: Emitter, state: State, x: Value) -> Value:
