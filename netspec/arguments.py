@@ -20,14 +20,14 @@ def wrong(name: str, expected: str, value: object, *help: str) -> SpecError:
     return SpecError(Diagnostic("NS204", f"`{name}`: expected {expected}, found {describe(value)}", help=help, exit_code=2))
 
 
-def path_of(name: str, value: Any) -> Path:
+def path_of(name: str, value: object) -> Path:
     """A path. Raises SpecError NS204."""
     if isinstance(value, str) or (isinstance(value, os.PathLike) and isinstance(os.fspath(value), str)):
         return Path(value)
     raise wrong(name, "a path", value)
 
 
-def folder_of(name: str, value: Any) -> Path | None:
+def folder_of(name: str, value: object) -> Path | None:
     """A folder that is there, or None. Raises SpecError NS204, NS501."""
     if value is None:
         return None
@@ -37,14 +37,14 @@ def folder_of(name: str, value: Any) -> Path | None:
     return found
 
 
-def settings_of(value: Any) -> Mapping[str, Any] | None:
+def settings_of(value: object) -> Mapping[str, Any] | None:
     """Changes to a spec, by path. Raises SpecError NS204."""
     if value is None or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value)):
         return value
     raise wrong("set", "a mapping of paths to values", value, 'for example `{"train.epochs": 3}`')
 
 
-def dims_of(value: Any) -> dict[str, int]:
+def dims_of(value: object) -> dict[str, int]:
     """Lengths of named sizes. Raises SpecError NS204."""
     given = {} if value is None else value
     if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
@@ -66,7 +66,7 @@ def whole(name: str, value: Any, least: int = 0, most: int = _SEEDS) -> int:
     return found
 
 
-def number(name: str, value: Any) -> float:
+def number(name: str, value: object) -> float:
     """A number from 0 on. Raises SpecError NS204, NS205."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise wrong(name, "a number", value)
@@ -75,7 +75,7 @@ def number(name: str, value: Any) -> float:
     return float(value)
 
 
-def text_of(name: str, value: Any) -> str:
+def text_of(name: str, value: object) -> str:
     """A text. Raises SpecError NS204."""
     if isinstance(value, str):
         return value

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from netspec.components.layers import Layer
 from netspec.components.transforms.fitted import Fitted
 from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Preprocess
-from netspec.diagnostics import Problem, suggest
+from netspec.diagnostics import Problem
 from netspec.emit import Value as AnyValue
 from netspec.exporter import opset as opsets
 from netspec.exporter.emitter import DTYPES, EmittedValue, axis_name
@@ -20,6 +20,7 @@ from netspec.exporter.fold import fold_batch_norm
 from netspec.exporter.sequences import SequenceEmitter
 from netspec.graph.ir import Graph, Port
 from netspec.graph.outputs import OutputPlan
+from netspec.graph.shipping import no_chances, no_free_axis
 from netspec.spec.sections import ExportSection
 from netspec.tensor import DType, TensorType, names_in
 
@@ -301,8 +302,7 @@ class _Lowering:
             value = self.g.op("Softmax", [value], axis=-1) if plan.link == "softmax" else self.g.op("Sigmoid", [value])
         if wanted == "probabilities":
             if plan.kind == "margins":
-                help = "write `outputs: labels`, or train with `cross_entropy`"
-                raise Problem("NS602", "a network trained by `hinge` gives margins, not probabilities", help=help)
+                raise no_chances()
             return value, OutputPlan("probabilities", plan.link, plan.classes)
         return self._labels(value, plan), OutputPlan("labels", plan.link, plan.classes)
 
@@ -374,12 +374,10 @@ def check_dynamic(section: ExportSection, graph: Graph) -> None:
     """Raises Problem where `dynamic` names what is no free axis, or leaves one out that no length was given."""
     if section.dynamic is None:
         return
-    known = {"batch", *graph.names}
     for name in section.dynamic:
-        if name not in known:
-            raise Problem(
-                "NS303", f"`dynamic` names `{name}`, which is no free axis", help=suggest(name, known), field="dynamic"
-            )
+        problem = no_free_axis(name, graph)
+        if problem is not None:
+            raise problem
     for name in sorted(graph.names - set(section.dynamic)):
         help = f"train with `--dim {name}=N`, or add `{name}` to `dynamic`"
         raise Problem("NS602", f"`dynamic` leaves out `{name}`, which has no length", help=help, field="dynamic")

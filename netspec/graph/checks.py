@@ -23,6 +23,7 @@ from netspec.graph.lints import lint
 from netspec.graph.objective import losses_by_output
 from netspec.graph.run_lints import known_length, lint_length
 from netspec.graph.sequences import check_sequences
+from netspec.graph.shipping import no_chances, no_free_axis
 from netspec.graph.way import way_to
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader, TooMany
@@ -133,14 +134,11 @@ class _Checker:
             return
         margins = [loss for loss in losses_by_output(self.spec, self.graph).values() if loss.type == "hinge"]
         if section.outputs == "probabilities" and margins:
-            help = "write `outputs: labels`, or train with `cross_entropy`"
-            message = "a network trained by `hinge` gives margins, not probabilities"
-            self.reader.report("NS602", message, ("export", "outputs"), help=help)
-        known = {"batch", *self.graph.names}
+            self.reader.problem(no_chances(), ("export", "outputs"))
         for index, name in enumerate(section.dynamic or ()):
-            if name not in known:
-                message = f"`dynamic` names `{name}`, which is no free axis"
-                self.reader.report("NS303", message, ("export", "dynamic", index), help=suggest(name, known))
+            problem = no_free_axis(name, self.graph)
+            if problem is not None:
+                self.reader.report(problem.code, problem.message, ("export", "dynamic", index), help=problem.help)
 
     def _scalar_target(self) -> bool:
         return self.spec.data is not None and isinstance(self.spec.data.source, SCALAR_TARGETS)

@@ -22,7 +22,8 @@ from netspec.exporter.lower import Lowered, check_dynamic, free_batch, lower
 from netspec.exporter.model import Written, describe, serialized, write
 from netspec.exporter.session import feeds, session
 from netspec.graph.limits import too_large_for_a_file
-from netspec.proof.parity import Parity, Subject, prove
+from netspec.proof.parity import Parity, prove
+from netspec.proof.reference import Subject
 from netspec.spec import Spec
 from netspec.spec.faults import faults
 from netspec.spec.sections import ExportSection

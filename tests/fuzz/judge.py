@@ -29,6 +29,7 @@ from netspec.exporter.session import session
 from netspec.graph import Graph, Port
 from netspec.graph.validate import required
 from netspec.inference.run import Run
+from netspec.proof.reference import steady_rows
 from netspec.source import read_file
 from netspec.source.document import Document
 from netspec.spec.paths import Roots
@@ -120,7 +121,7 @@ def _exported(
     lowered = lowered_of(graph, weights, opset=random.Random(seed).randint(18, 23))
     proto = ir.to_proto(lowered.model)
     onnx.checker.check_model(proto, full_check=True)
-    steady = _steady(graph, single, wide)
+    steady = steady_rows(graph, single, wide)
     for evaluator, answers in _evaluators(lowered, proto, graph, inputs).items():
         for output, port in graph.outputs.items():
             answer, expected = answers[output], single[port]
@@ -144,18 +145,6 @@ def _evaluators(lowered: Lowered, proto: Any, graph: Graph, inputs: tuple[Array,
         warnings.simplefilter("ignore")
         found["the reference evaluator"] = dict(zip(names, ReferenceEvaluator(proto).run(None, fed), strict=True))
     return found
-
-
-def _steady(graph: Graph, single: Mapping[Port, Array], wide: Mapping[Port, Array]) -> Array:
-    """Rows in which no step is so near that float32 could fall on its other side."""
-    rows = len(next(iter(wide.values())))
-    steady = np.ones(rows, bool)
-    for node in graph.nodes:
-        if node.op.discontinuous:
-            before = node.inputs[0]
-            margin = np.abs(wide[before] - getattr(node.op, "threshold", 0.0)).reshape(rows, -1).min(axis=1)
-            steady &= margin > 10 * np.abs(single[before] - wide[before]).max(initial=0) + 1e-5
-    return steady
 
 
 def _learns(name: str, graph: Graph, weights: Mapping[str, Array], inputs: tuple[Array, ...]) -> None:

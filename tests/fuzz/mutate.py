@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspec.components.layers import ACTIVATIONS, LAYERS
 from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
@@ -46,7 +46,7 @@ def _told(place: Place) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
 
 
-def _items(document: Tree) -> Iterator[tuple[Place, Any, list[Any], int]]:
+def _items(document: Tree) -> Iterator[Spot]:
     """Every layer of a document: its place, itself, and where it stands."""
     waiting: list[tuple[Place, Any]] = [(("model",), document["model"])]
     while waiting:
@@ -57,13 +57,49 @@ def _items(document: Tree) -> Iterator[tuple[Place, Any, list[Any], int]]:
             for index, each in enumerate(value):
                 name = each if isinstance(each, str) else next(iter(each), "") if isinstance(each, dict) else ""
                 if name in LAYERS or name in ("residual", "parallel", "repeat", "unit", "share"):
-                    yield (*place, index), each, value, index
+                    yield Spot((*place, index), each, value, index)
                     waiting.append(((*place, index), each))
 
 
-def _layer(document: Tree, random: random.Random, *, fields: bool = False) -> tuple[Place, Any, list[Any], int] | None:
-    found = [item for item in _items(document) if _name(item[1]) in LAYERS and (not fields or _fields(item[1]))]
-    return random.choice(found) if found else None
+class Spot(NamedTuple):
+    """A layer in a document: its place, itself, the list that it stands in and where."""
+
+    place: Place
+    item: Any
+    holder: list[Any]
+    index: int
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return _name(self.item)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Its fields, to be changed."""
+        return _fields(self.item)
+
+    def at(self, field: str) -> Place:
+        """The place of a field."""
+        return (*self.place, self.name, field)
+
+
+Due = tuple[str, Place]
+"""The codes of which one is due, and where."""
+Mistake = Callable[[Tree, random.Random], Due | None]
+
+
+def in_a_layer(*, fields: bool = False) -> Callable[[Callable[[Spot, random.Random], Due | None]], Mistake]:
+    """Makes a mistake in one of the layers, or of those with fields, out of a mistake in a given one."""
+
+    def made(mistake: Callable[[Spot, random.Random], Due | None]) -> Mistake:
+        def drawn(document: Tree, random: random.Random) -> Due | None:
+            spots = [spot for spot in _items(document) if spot.name in LAYERS and (spot.fields or not fields)]
+            return mistake(random.choice(spots), random) if spots else None
+
+        return drawn
+
+    return made
 
 
 def _name(item: Any) -> str:
@@ -75,7 +111,7 @@ def _fields(item: Any) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _unknown_key(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _unknown_key(document: Tree, random: random.Random) -> Due | None:
     place: Place = random.choice([(), ("data",), ("train",), ("export",), ("data", "split")])
     inner = document
     for part in place:
@@ -84,49 +120,36 @@ def _unknown_key(document: Tree, random: random.Random) -> tuple[str, Place] | N
     return "NS203", (*place, "zzz_qqq")
 
 
-def _unknown_field(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = _layer(document, random, fields=True)
-    if found is None:
+@in_a_layer(fields=True)
+def _unknown_field(spot: Spot, random: random.Random) -> Due | None:
+    spot.fields["zzz_qqq"] = 1
+    return "NS203", spot.at("zzz_qqq")
+
+
+@in_a_layer()
+def _unknown_layer(spot: Spot, random: random.Random) -> Due | None:
+    wrong, item = f"{spot.name}_zzz", spot.item
+    renamed = wrong if isinstance(item, str) else {wrong if key == spot.name else key: v for key, v in item.items()}
+    spot.holder[spot.index] = renamed
+    return "NS206 NS207", spot.place
+
+
+@in_a_layer(fields=True)
+def _wrong_kind(spot: Spot, random: random.Random) -> Due | None:
+    field = random.choice(list(spot.fields))
+    spot.fields[field] = {"no": {"such": "thing"}}
+    return "NS203 NS204 NS205 NS206", spot.at(field)
+
+
+@in_a_layer(fields=True)
+def _out_of_range(spot: Spot, random: random.Random) -> Due | None:
+    schemas = LAYERS[spot.name].model_json_schema(by_alias=False)["properties"]
+    least = {field: value for field in spot.fields if (value := _least(schemas.get(field, {}))) is not None}
+    if not least:
         return None
-    place, item, _, _ = found
-    _fields(item)["zzz_qqq"] = 1
-    return "NS203", (*place, _name(item), "zzz_qqq")
-
-
-def _unknown_layer(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = _layer(document, random)
-    if found is None:
-        return None
-    place, item, holder, index = found
-    wrong = f"{_name(item)}_zzz"
-    holder[index] = wrong if isinstance(item, str) else {wrong if key == _name(item) else key: v for key, v in item.items()}
-    return "NS206 NS207", place
-
-
-def _wrong_kind(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = _layer(document, random, fields=True)
-    if found is None:
-        return None
-    place, item, _, _ = found
-    name, fields = _name(item), _fields(item)
-    field = random.choice(list(fields))
-    fields[field] = {"no": {"such": "thing"}}
-    return "NS203 NS204 NS205 NS206", (*place, name, field)
-
-
-def _out_of_range(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = _layer(document, random, fields=True)
-    if found is None:
-        return None
-    place, item, _, _ = found
-    name, fields = _name(item), _fields(item)
-    least = {field: _least(LAYERS[name].model_json_schema(by_alias=False)["properties"].get(field, {})) for field in fields}
-    bounded = [field for field, value in least.items() if value is not None]
-    if not bounded:
-        return None
-    field = random.choice(bounded)
-    fields[field] = least[field] - 1
-    return "NS205", (*place, name, field)
+    field = random.choice(list(least))
+    spot.fields[field] = least[field] - 1
+    return "NS205", spot.at(field)
 
 
 def _least(schema: Schema) -> Any:
@@ -135,7 +158,7 @@ def _least(schema: Schema) -> Any:
     return schema.get("minimum", schema.get("exclusiveMinimum"))
 
 
-def _missing(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _missing(document: Tree, random: random.Random) -> Due | None:
     place: Place = random.choice([("name",), ("model",), ("data", "source")])
     inner = document
     for part in place[:-1]:
@@ -149,7 +172,7 @@ def _ends_in_layers(document: Tree) -> list[Any] | None:
     return model["layers"] if "layers" in model and "outputs" not in model else None
 
 
-def _nowhere(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _nowhere(document: Tree, random: random.Random) -> Due | None:
     layers = _ends_in_layers(document)
     if layers is None:
         return None
@@ -157,7 +180,7 @@ def _nowhere(document: Tree, random: random.Random) -> tuple[str, Place] | None:
     return "NS303", ("model", "layers", len(layers) - 1)
 
 
-def _twice(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _twice(document: Tree, random: random.Random) -> Due | None:
     layers = _ends_in_layers(document)
     if layers is None:
         return None
@@ -165,7 +188,7 @@ def _twice(document: Tree, random: random.Random) -> tuple[str, Place] | None:
     return "NS304", ("model", "layers", len(layers) - 1)
 
 
-def _does_not_fit(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _does_not_fit(document: Tree, random: random.Random) -> Due | None:
     layers = _ends_in_layers(document)
     if layers is None:
         return None
@@ -173,31 +196,25 @@ def _does_not_fit(document: Tree, random: random.Random) -> tuple[str, Place] | 
     return "NS406 NS408", ("model", "layers", len(layers) - 1)
 
 
-def _no_variable(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = _layer(document, random, fields=True)
-    if found is None:
-        return None
-    place, item, _, _ = found
-    field = random.choice(list(_fields(item)))
-    _fields(item)[field] = "$nobody_said"
-    return "NS301", (*place, _name(item), field)
+@in_a_layer(fields=True)
+def _no_variable(spot: Spot, random: random.Random) -> Due | None:
+    field = random.choice(list(spot.fields))
+    spot.fields[field] = "$nobody_said"
+    return "NS301", spot.at(field)
 
 
-def _other_version(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _other_version(document: Tree, random: random.Random) -> Due | None:
     document["netspec"] = random.choice([2, 0, "1", 1.5, None, [], True])
     return "NS201", ()
 
 
-def _two_layers(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = _layer(document, random)
-    if found is None:
-        return None
-    place, item, holder, index = found
-    holder[index] = {_name(item): None, random.choice(["relu", "flatten", "dense"]) + "": 3, "tanh": None}
-    return "NS207 NS209", place
+@in_a_layer()
+def _two_layers(spot: Spot, random: random.Random) -> Due | None:
+    spot.holder[spot.index] = {spot.name: None, random.choice(["relu", "flatten", "dense"]): 3, "tanh": None}
+    return "NS207 NS209", spot.place
 
 
-def _no_such_choice(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _no_such_choice(document: Tree, random: random.Random) -> Due | None:
     train = document["train"]
     key = random.choice([key for key in ("loss", "optimizer", "schedule", "metrics") if key in train] or ["epochs"])
     if key == "epochs" or (key == "loss" and isinstance(train["loss"], dict) and len(train["loss"]) > 1):
@@ -206,14 +223,14 @@ def _no_such_choice(document: Tree, random: random.Random) -> tuple[str, Place] 
     return "NS206", ("train", key)
 
 
-def _out_of_the_root(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _out_of_the_root(document: Tree, random: random.Random) -> Due | None:
     source = document["data"]["source"]
     kind = next(iter(source))
     source[kind] = random.choice(["../../rows.npz", "/etc/passwd", "~/rows.npz", "a/../../../b", "https://a.b/c", ""])
     return "NS006", ("data", "source", kind)
 
 
-def _reserved(document: Tree, random: random.Random) -> tuple[str, Place] | None:
+def _reserved(document: Tree, random: random.Random) -> Due | None:
     layers = _ends_in_layers(document)
     if layers is None:
         return None
@@ -221,21 +238,16 @@ def _reserved(document: Tree, random: random.Random) -> tuple[str, Place] | None
     return "NS305 NS210 NS304", ("model", "layers", len(layers) - 1)
 
 
-def _starts_a_vector(document: Tree, random: random.Random) -> tuple[str, Place] | None:
-    found = [item for item in _items(document) if "bias_initializer" in getattr(LAYERS.get(_name(item[1])), "model_fields", {})]
-    found = [
-        item for item in found if _fields(item[1]).get("use_bias", True) is True and _name(item[1]) not in ("rms_norm", "scale")
-    ]
-    if not found:
+@in_a_layer(fields=True)
+def _starts_a_vector(spot: Spot, random: random.Random) -> Due | None:
+    has_bias = "bias_initializer" in LAYERS[spot.name].model_fields and spot.name not in ("rms_norm", "scale")
+    if not has_bias or spot.fields.get("use_bias", True) is not True:
         return None
-    place, item, _, _ = random.choice(found)
-    if not _fields(item):
-        return None
-    _fields(item)["bias_initializer"] = "orthogonal"
-    return "NS205", (*place, _name(item), "bias_initializer")
+    spot.fields["bias_initializer"] = "orthogonal"
+    return "NS205", spot.at("bias_initializer")
 
 
-_MISTAKES: dict[str, Callable[[Tree, random.Random], tuple[str, Place] | None]] = {
+_MISTAKES: dict[str, Mistake] = {
     "an unknown key": _unknown_key,
     "an unknown field": _unknown_field,
     "an unknown layer": _unknown_layer,

@@ -13,12 +13,13 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from netspec import SpecError, generate, predict, train
+from netspec import SpecError, export, generate, predict, train
 from netspec.cli.main import application
 from netspec.data.stream import in_lanes
 from netspec.inference.files import read_rows
 from netspec.inference.generate import Generator
 from netspec.inference.run import Run
+from tests.fuzz.hostile_data import sounds
 
 COMMAND = CliRunner()
 TEXT = "abcdefghijklmnopqrstuvwxyz.\n" * 100
@@ -199,3 +200,18 @@ def test_sound_and_lines_of_text(tmp_path: Path) -> None:
     refused = COMMAND.invoke(application(), ["predict", str(run.folder.path), str(tmp_path / "rows.txt")])
     assert isinstance(refused.exception, SpecError)
     assert "one column of text" in str(refused.exception)
+
+
+def test_clips_shorter_than_a_window_are_proven(tmp_path: Path) -> None:
+    """The one frame of a short clip reaches beyond its end: what stands there, in a batch with longer ones, is silence."""
+    generator = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for number, size in enumerate((90, 200, 255, 256, 2000, 4000)):
+            samples = generator.normal(0, 0.1, size).astype(np.float32)
+            soundfile.write(tmp_path / "sounds" / label / f"{number}.wav", samples, 8000)
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "spec.json").write_text(json.dumps({"netspec": 1, "name": "clips", **sounds(), "export": {"inputs": "raw"}}))
+    run = train(tmp_path / "spec.json", run=tmp_path / "run")
+    exported = export(run, tmp_path / "model.onnx")
+    assert exported.parity.holds
