@@ -15,7 +15,9 @@ from netspec.components.layers import ACTIVATIONS, LAYERS, MERGES, Merge
 from netspec.components.layers.norm import LAYERS as NORMS
 from netspec.graph.validate import checked
 from netspec.source.document import Document
+from netspec.spec.fields import binding_fields, layer_fields
 from netspec.spec.schema.fields import Schema
+from netspec.spec.scopes import SCOPES
 
 MOST_ELEMENTS = 4096
 STEPS = 5
@@ -108,29 +110,50 @@ class Generator:
 
     def _item(self, above: list[Any], *, depth: int, blocks: bool) -> Any:
         draw = self.random.random()
-        if depth < 2 and draw < 0.08:
-            return self._named({"residual": [self._item([], depth=depth + 1, blocks=blocks)]}, above)
-        if depth < 2 and draw < 0.12:
-            body = [self._item([], depth=depth + 1, blocks=blocks)]
-            return self._named({"residual": {"layers": body, "shortcut": "project"}}, above)
-        if depth < 2 and draw < 0.18:
-            paths = {name: [self._item([], depth=depth + 1, blocks=blocks)] for name in ("a", "b")}
-            merge = self.random.choice(list(MERGES))
-            return self._named({"parallel": {"paths": paths, "merge": merge}}, above)
-        if depth < 2 and draw < 0.24:
-            body = [self._item([], depth=depth + 1, blocks=blocks)]
-            return {"repeat": {"times": self.random.randint(1, 3), "layers": body}}
         if depth < 2 and draw < 0.28:
-            return {"repeat": {"over": {"n": [2, 3]}, "layers": [{"dense": "$n"}]}}
+            found = self._scope(self.random.choice(list(SCOPES)), above, depth=depth, blocks=blocks)
+            if found is not None:
+                return found
         if blocks and draw < 0.36:
             return self._named({"unit": {"size": self.random.randint(1, 4)}}, above)
-        names = [item["name"] for item in above if isinstance(item, dict) and "name" in item]
+        names = _names(above)
         if names and depth == 0 and draw < 0.42:
             merging = [name for name, layer in LAYERS.items() if issubclass(layer, Merge)]
             return {self.random.choice(merging): ["above", self.random.choice(names)]}
-        if names and depth == 0 and draw < 0.46:
-            return {"share": self.random.choice(names), "from": "input"}
         return self._layer(above)
+
+    def _scope(self, name: str, above: list[Any], *, depth: int, blocks: bool) -> Any:
+        """A scope by the kinds of its fields; None where it needs a name and there is none, or reads several layers."""
+        cls, fields = SCOPES[name], {}
+        left_out = self.random.choice(cls.alternatives or ("",))
+        binds = [field for field in binding_fields(cls) if field != left_out]
+        for field, info in cls.model_fields.items():
+            mark = layer_fields(cls).get(field)
+            optional = not info.is_required() and field not in cls.alternatives and self.random.random() < 0.6
+            if field == left_out or optional or field == "inputs":
+                continue
+            if field in binds:
+                fields[field] = {"n": [2, 3]}
+            elif mark is not None and mark.form == "named":
+                fields[field] = {each: [self._item([], depth=depth + 1, blocks=blocks)] for each in ("a", "b")}
+            elif mark is not None and (mark.form == "list" or self.random.random() < 0.3):
+                fields[field] = [{"dense": "$n"} if binds else self._item([], depth=depth + 1, blocks=blocks)]
+            else:
+                value = self._frame_value(cls, field, above)
+                if value is None:
+                    return None
+                fields[info.alias or field] = value
+        item = {name: fields[cls.short] if cls.short and list(fields) == [cls.short] else fields}
+        return {**item, "from": "input"} if cls.needs_from else self._named(item, above)
+
+    def _frame_value(self, cls: type[Component], field: str, above: list[Any]) -> Any:
+        """A value for a field of a scope that holds no layers."""
+        mark = cls.model_json_schema(by_alias=False)["properties"][field].get("x-netspec")
+        if mark == "reference":
+            names = _names(above)
+            return self.random.choice(names) if names else None
+        given = {"merge": lambda: self.random.choice(list(MERGES)), "shortcut": lambda: "project", "word": lambda: "piece"}
+        return given[mark]() if mark in given else self._value(cls, field)
 
     def _named(self, item: dict[str, Any], above: list[Any]) -> dict[str, Any]:
         used = {each.get("name") for each in above if isinstance(each, dict)}
@@ -202,6 +225,11 @@ class Generator:
         if schema.get("type") == "array" and "items" in schema:
             return [self._drawn(schema["items"])]
         return None
+
+
+def _names(items: list[Any]) -> list[str]:
+    """The names that a list of layers gives."""
+    return [item["name"] for item in items if isinstance(item, dict) and "name" in item]
 
 
 def yaml_text(data: Any, random: random.Random, indent: int = 0) -> str:

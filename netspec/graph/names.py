@@ -7,6 +7,7 @@ from collections import defaultdict
 from netspec.diagnostics import Path, Severity, suggest
 from netspec.graph.ir import Graph, Node
 from netspec.source import Plain
+from netspec.spec.language import binders
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
 from netspec.tensor import Formula, names_in
@@ -38,7 +39,7 @@ def _is_variable(name: str, data: Plain, at: Path) -> bool:
     """Whether a block or a repeat around a place has a variable of that name."""
     for step in at:
         if isinstance(data, dict):
-            if any(isinstance(own := data.get(key), dict) and name in own for key in ("vars", "over")):
+            if any(isinstance(own := data.get(key), dict) and name in own for key in binders()):
                 return True
             data = data.get(str(step))
         else:

@@ -8,8 +8,8 @@ from netspec.diagnostics import Path, closest, suggest
 from netspec.graph.ir import Node, Port
 from netspec.graph.nodes import UNKNOWN
 from netspec.graph.scope import Scope
-from netspec.spec.items import Item, LayerItem, RepeatItem
-from netspec.spec.layers import is_source
+from netspec.spec.frames import is_source
+from netspec.spec.items import Item, LayerItem, ScopeItem
 from netspec.spec.load import Spec
 from netspec.spec.reader import Reader
 
@@ -62,7 +62,7 @@ class Resolver:
             holder, _, own = name.rpartition(".")
             help = f"give `{holder}` a name: its layer is then called `NAME.{own}`" if holder else "give that layer a name"
             self.reader.report("NS303", f"`{name}` is an automatic name, which nothing can refer to", at, help=help)
-        elif (repeat := scope.find_placed(name.partition(".")[0])) and isinstance(repeat.item, RepeatItem):
+        elif (repeat := scope.find_placed(name.partition(".")[0])) and isinstance(repeat.item, ScopeItem) and not repeat.inner:
             help = f"`{repeat.item.name}` alone is what its last round gives"
             self.reader.report("NS303", f"nothing can refer to a layer inside the repeat `{repeat.item.name}`", at, help=help)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -105,3 +106,8 @@ class Scope:
 
 def _below(outer: str, own: str) -> str:
     return f"{outer}.{own}" if outer else own
+
+
+def names_of(items: Iterable[Item]) -> frozenset[str]:
+    """The names that a list of items gives."""
+    return frozenset(item.name for item in items if item.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -168,4 +168,4 @@ def with_source(spec: Spec, data: Path) -> Spec:
     else:
         message = f"`{source.type}` reads no file, so `--data` cannot take its place"
         raise SpecError(Diagnostic("NS510", message, exit_code=2))
-    return replace(spec, data=spec.data.model_copy(update={"source": changed}))
+    return spec.with_section("data", spec.data.model_copy(update={"source": changed}))

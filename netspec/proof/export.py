@@ -74,7 +74,7 @@ def export(
         raise SpecError(Diagnostic(problem.code, problem.message, file=spec.document.file, help=problem.help))
     section = _changed(spec.export or ExportSection(), {k: v for k, v in changes.items() if v is not None})
     lowered = _lowered(spec, shipped, weights, section, raw)
-    described = replace(spec, export=section)
+    described = spec.with_section("export", section)
     describe(lowered, described, shipped.preprocess, weights, lengths, part)
     content = serialized(lowered.model)
     sizes = SIZES if free_batch(section) else (1,)

@@ -1,53 +1,24 @@
-"""The reference of the language, generated from the models: `python -m netspec.report.reference`."""
+"""The reference of the language, generated from its registry: `python -m netspec.report.reference`."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from netspec.components.augment import AUGMENTS
+from netspec.components.base import Component
 from netspec.components.canonical import canonical, ordered_fields
-from netspec.components.initializers import INITIALIZERS
-from netspec.components.layers import activation, attention, conv, core, latent, merge, norm, pool, recurrent
-from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
-from netspec.components.sources import SOURCES
-from netspec.components.transforms import TRANSFORMS
+from netspec.components.layers import GROUPS
 from netspec.report.canonical import as_yaml
-from netspec.spec.families import FAMILIES
-from netspec.spec.load import SECTIONS
-from netspec.spec.section import Section
+from netspec.spec.language import KINDS, SECTIONS, Kind, SpecFile, sections_in, top_level
+from netspec.spec.networks import NETWORKS
 
-_LAYER_FAMILIES = {
-    "Core": core.LAYERS,
-    "Activations and element-wise functions": activation.LAYERS,
-    "Convolution": conv.LAYERS,
-    "Pooling and resizing": pool.LAYERS,
-    "Normalisation": norm.LAYERS,
-    "Merging": merge.LAYERS,
-    "Recurrence": recurrent.LAYERS,
-    "Attention": attention.LAYERS,
-    "Latent codes": latent.LAYERS,
-}
-_CATALOGUES: dict[str, tuple[str, Mapping[str, type[BaseModel]]]] = {
-    "Sources": ("`data.source` is one of these.", SOURCES),
-    "Preprocessing steps": (
-        "Under `data.preprocess`, by input, column or kind.",
-        TRANSFORMS,
-    ),
-    "Augmentations": ("`data.augment` lists them; they change training batches inside the compiled step.", AUGMENTS),
-    "Losses": ("`train.loss`, or one for each output by name.", LOSSES),
-    "Optimizers": ("`train.optimizer`: optax's names and defaults.", OPTIMIZERS),
-    "Schedules": ("`train.schedule`; lengths are epochs.", SCHEDULES),
-    "Metrics": ("`train.metrics`; their figures are called `<part>_<metric>`.", METRICS),
-    "Initializers": ("For every field that ends in `_initializer`.", INITIALIZERS),
-}
 _HEAD = """# The netspec language, version 1
 
 Generated from the models by `python -m netspec.report.reference`; do not edit by hand.
@@ -58,17 +29,9 @@ variable of `vars`, `$(width * 2)` is arithmetic. Where a field has a *short for
 `dense: 10` is `dense: {units: 10}`. Anything chosen by name is a name, or one key with its value:
 `activation: relu`, `activation: {leaky_relu: 0.2}`.
 
-## Layers
-
-Each item of `model.layers` is a layer's name, or its name with its value; beside it may stand `name` and `from`
-(a layer or input that stands above; `above` is the layer above). `residual: [layers]` adds its input to its
-result (`{layers: ..., shortcut: project}` where shapes differ), `parallel: {paths: {a: [...], b: [...]}, merge: concat}`
-sends one tensor down several paths.
-
-`repeat: {times: 3, layers: [...]}` stands for the layers three times over, `repeat: {over: {width: [64, 128]}, layers: [...]}`
-once for each value of `$width`. A block of `blocks:` has `vars`, perhaps `inputs`, and `layers`; it is called by its name,
-`- bottleneck: {filters: 64}`, and `remat: true` in it computes its inner values again in the backward pass instead of
-keeping them. `share: NAME` runs another layer or block again with the same weights.
+Each item of a list of layers is a layer's name, or its name with its value; beside it may stand `name` and `from`
+(a layer or input that stands above; `above` is the layer above; several are a list). A block of `blocks` is called by
+its name: `- bottleneck: {filters: 64}`.
 
 A size may be a name: `input: [time, 12]` takes sequences of any length, `dense: classes` takes the number from the data.
 `dims` bounds them (`dims: {time: {min: 4, max: 512, multiple_of: 8}}`). Sequences of unequal lengths are filled up in each
@@ -76,45 +39,76 @@ batch; their lengths travel along, so that no layer, loss or metric sees the fil
 """
 
 
+_ALIASES = ("activation", "normalization")
+"""Kinds whose components are layers, which are described as such."""
+
+
 def reference() -> str:
     """The whole page, in Markdown."""
-    parts = [_HEAD]
-    for title, layers in _LAYER_FAMILIES.items():
-        parts += [f"### {title}\n", *(_component(layer) for layer in layers)]
-    parts += [
-        "## Families\n",
-        "Short forms under `model:` that expand to layers.\n",
-        *(_component(f) for f in FAMILIES.values()),
-    ]
-    parts += ["## Sections\n", *(_section(name, section) for name, section in SECTIONS.items())]
-    for title, (words, catalogue) in _CATALOGUES.items():
-        parts += [f"## {title}\n", words + "\n", *(_component(each) for each in catalogue.values())]
-    return "\n".join(parts)
+    parts = [_HEAD, "## The keys of a file\n", *_table(SpecFile, None, more=_section_rows())]
+    for key in ("dims", "input", "blocks", "model"):
+        parts += _section(key, top_level()[key][0], "###")
+    for kind in KINDS.values():
+        parts += _kind(kind)
+    parts.append("## Sections\n")
+    for key in SECTIONS:
+        common, *others = top_level()[key]
+        parts += _section(key, common, "###")
+        for other in others:
+            kinds = " or ".join(f"`{word}`" for word, network in NETWORKS.items() if network.training is other)
+            parts += _section(key, other, "###", f" of a {kinds}")
+    return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _component(component: type[BaseModel]) -> str:
+def _section_rows() -> Iterator[str]:
+    for key, section in SECTIONS.items():
+        yield f"| `{key}` |  | {_documentation(section)[0].splitlines()[0]} |"
+
+
+def _kind(kind: Kind) -> Iterator[str]:
+    yield f"## {kind.title}\n"
+    yield kind.where + "\n"
+    if kind.name in _ALIASES:
+        yield ", ".join(f"`{word}`" for word in kind.catalogue) + "\n"
+    elif kind.name == "layer":
+        for title, layers in GROUPS.items():
+            yield f"### {title}\n"
+            for layer in layers:
+                yield from _component(layer)
+    else:
+        for component in kind.catalogue.values():
+            yield from _component(component)
+    inside = {} if kind.name in _ALIASES else {each: at for at, each in _inside(kind)}
+    for section, path in inside.items():
+        yield from _section(path, section, "####")
+
+
+def _inside(kind: Kind) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections that stand in fields of components; one that many layers share goes by the field alone."""
+    for word, component in kind.catalogue.items():
+        for field, section in sections_in(component):
+            yield (field if kind.name == "layer" else f"{word}.{field}"), section
+
+
+def _component(component: type[Component]) -> Iterator[str]:
     prose, example = _documentation(component)
-    short = getattr(component, "short", None)
-    lines = [f"#### `{getattr(component, 'type', component.__name__)}`\n", prose + "\n"]
-    lines += _table(component, short)
+    yield f"#### `{component.type}`\n"
+    yield prose + "\n"
+    yield from _table(component, component.short)
     if example:
-        lines += ["```yaml", example, "```\n"]
-    return "\n".join(lines)
+        yield f"```yaml\n{example}\n```\n"
 
 
-def _section(name: str, section: type[Section]) -> str:
-    prose, _ = _documentation(section)
-    lines = [f"### `{name}`\n", prose + "\n", *_table(section, None)]
-    for field, info in section.model_fields.items():
-        inner = _inner(info)
-        if inner is not None:
-            lines += [f"#### `{name}.{field}`\n", _documentation(inner)[0] + "\n", *_table(inner, None)]
-    return "\n".join(lines)
-
-
-def _inner(info: FieldInfo) -> type[Section] | None:
-    candidates = [info.annotation, *getattr(info.annotation, "__args__", ())]
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)
+def _section(path: str, section: type[BaseModel], level: str, suffix: str = "") -> Iterator[str]:
+    """A section, and those inside it."""
+    prose, example = _documentation(section)
+    yield f"{level} `{path}`{suffix}\n"
+    yield prose + "\n"
+    yield from _table(section, getattr(section, "short", None))
+    if example:
+        yield f"```yaml\n{example}\n```\n"
+    for field, inner in sections_in(section):
+        yield from _section(f"{path}.{field}", inner, "####", suffix)
 
 
 def _documentation(component: type[BaseModel]) -> tuple[str, str]:
@@ -124,7 +118,7 @@ def _documentation(component: type[BaseModel]) -> tuple[str, str]:
     return re.sub(r"\n*```yaml\n.*?\n```", "", text, flags=re.DOTALL).strip(), match[1] if match else ""
 
 
-def _table(component: type[BaseModel], short: str | None) -> Iterable[str]:
+def _table(component: type[BaseModel], short: str | None, more: Iterable[str] = ()) -> Iterator[str]:
     if not component.model_fields:
         return
     yield "| field | default | |"
@@ -132,6 +126,7 @@ def _table(component: type[BaseModel], short: str | None) -> Iterable[str]:
     for name, info in ordered_fields(component).items():
         shown = f"`{info.alias or name}`" + (" *(short form)*" if name == short else "")
         yield f"| {shown} | {_default(info)} | {info.description or ''} |"
+    yield from more
     yield ""
 
 
@@ -139,7 +134,7 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value: Any = info.get_default(call_default_factory=True, validated_data={})
-    if value is None or value is PydanticUndefined or value == ():
+    if value is None or value is PydanticUndefined or value in ((), {}):
         return ""
     plain = canonical(value)
     if isinstance(plain, dict) and len(plain) == 1 and isinstance(next(iter(plain.values())), dict):

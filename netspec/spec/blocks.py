@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from netspec.components.base import describe, quoted
+from netspec.components.base import describe
 from netspec.components.fields import NAME, name_help
-from netspec.components.layers import LAYERS
-from netspec.diagnostics import Path, suggest
+from netspec.diagnostics import Path
 from netspec.source import Plain
 from netspec.spec.reader import Reader
+from netspec.spec.top_level import BlockSection
 
 REQUIRED = "required"
-_FIELDS = ("inputs", "vars", "layers", "remat")
-SCOPES = ("residual", "parallel", "repeat", "share", "block")
-"""Items that hold layers, or stand for some, beside the layers themselves."""
 
 
 @dataclass(eq=False)
-class Block:
+class Definition:
     """A block as it was written; its layers are read anew for each set of values."""
 
     name: str
-    layers: Plain
+    layers: Plain = None
     variables: Mapping[str, Plain] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
     remat: bool = False
@@ -37,8 +34,15 @@ class Block:
         return ("blocks", self.name, "layers")
 
 
-def read_blocks(given: Plain, reader: Reader, reserved: tuple[str, ...]) -> dict[str, Block]:
-    """The blocks of a file by name; what is wrong with their frame is reported."""
+def read_blocks(given: Plain, reader: Reader, taken: Container[str], keys: Container[str]) -> dict[str, Definition]:
+    """The blocks of a file by name; what is wrong with their frame is reported.
+
+    Args:
+        given: What stands below `blocks`.
+        reader: Where mistakes are reported.
+        taken: The words that an item can be already.
+        keys: The keys of a file, which no variable can be called.
+    """
     if given is None:
         return {}
     if not isinstance(given, dict):
@@ -51,82 +55,38 @@ def read_blocks(given: Plain, reader: Reader, reserved: tuple[str, ...]) -> dict
         block = None
         if not NAME.match(name):
             reader.report("NS210", f"a block cannot be called `{name}`", at, key=True, help=name_help(name))
-        elif name in LAYERS or name in SCOPES or name == "activation":
+        elif name in taken:
             reader.report(
                 "NS312", f"a block cannot be called like the layer `{name}`", at, key=True, help="choose another name"
             )
         else:
-            block = _block(name, value, reader, reserved)
-        found[name] = block or Block(name, None, broken=True)
+            block = _definition(name, value, reader, keys)
+        found[name] = block or Definition(name, broken=True)
     return found
 
 
-def _block(name: str, value: Plain, reader: Reader, reserved: tuple[str, ...]) -> Block | None:
+def _definition(name: str, value: Plain, reader: Reader, keys: Container[str]) -> Definition | None:
     at: Path = ("blocks", name)
     if not isinstance(value, dict):
         help = f"write `layers:` below `{name}:`, and the layers below that"
-        reader.report(
-            "NS204", f"a block takes `layers`, and perhaps `vars` and `inputs`, found {describe(value)}", at, help=help
-        )
+        message = f"a block takes `layers`, and perhaps `vars` and `inputs`, found {describe(value)}"
+        reader.report("NS204", message, at, help=help)
         return None
-    unknown = [key for key in value if key not in _FIELDS]
-    for key in unknown:
-        reader.report("NS203", f"unknown field `{key}` for a block", (*at, key), key=True, help=suggest(key, _FIELDS))
-    if unknown:
+    block = reader.component(BlockSection, value, at)
+    if block is None or not check_variables(block.vars, (*at, "vars"), reader, keys):
         return None
-    if "layers" not in value:
-        reader.report("NS202", f"the block `{name}` needs `layers`", at, key=True, caption="`layers` is missing")
-        return None
-    remat = value.get("remat", False)
-    if not isinstance(remat, bool):
-        reader.report("NS204", f"expected `true` or `false`, found {describe(remat)}", (*at, "remat"))
-    variables = _variables(value.get("vars"), (*at, "vars"), reader, reserved)
-    inputs = _inputs(value.get("inputs"), (*at, "inputs"), reader)
-    if variables is None or inputs is None:
-        return None
-    return Block(name, value["layers"], variables, inputs, remat is True)
+    return Definition(name, value["layers"], block.vars, block.inputs, block.remat)
 
 
-def _variables(given: Plain, at: Path, reader: Reader, reserved: tuple[str, ...]) -> dict[str, Plain] | None:
-    """The variables of a block with their defaults; None where something is wrong with them."""
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        help = "write `vars: {filters: required, strides: 1}`"
-        reader.report("NS204", f"`vars` takes names with defaults, found {describe(given)}", at, help=help)
-        return None
-    wrong = [name for name in given if not NAME.match(name) or name in reserved]
-    for name in wrong:
-        if name in reserved:
-            message = f"a variable cannot be called `{name}`: a key of the file has that name"
-            reader.report("NS308", message, (*at, name), key=True, help="choose another name")
-        else:
-            reader.report("NS210", f"a variable cannot be called `{name}`", (*at, name), key=True, help=name_help(name))
-    return None if wrong else dict(given)
+def check_variables(names: Iterable[str], at: Path, reader: Reader, keys: Container[str]) -> bool:
+    """Whether no variable is called like a key of the file; one that is is reported."""
+    taken = [name for name in names if name in keys]
+    for name in taken:
+        message = f"a variable cannot be called `{name}`: a key of the file has that name"
+        reader.report("NS308", message, (*at, name), key=True, help="choose another name")
+    return not taken
 
 
-def _inputs(given: Plain, at: Path, reader: Reader) -> tuple[str, ...] | None:
-    """The names of a block's inputs; None where something is wrong with them."""
-    if given is None:
-        return ()
-    if not isinstance(given, list) or not given:
-        reader.report(
-            "NS204", f"`inputs` takes a list of names, found {describe(given)}", at, help="write `inputs: [below, skip]`"
-        )
-        return None
-    found: list[str] = []
-    for index, name in enumerate(given):
-        if not isinstance(name, str) or not NAME.match(name) or name == "above":
-            help = "`above` is the layer above: choose another name" if name == "above" else name_help(name)
-            reader.report("NS210", f"a block's input cannot be called {quoted(name)}", (*at, index), help=help)
-            return None
-        if name in found:
-            reader.report("NS304", f"`{name}` is an input twice", (*at, index), help="give each input a name of its own")
-            return None
-        found.append(name)
-    return tuple(found)
-
-
-def uncalled(blocks: Mapping[str, Block]) -> Iterator[Block]:
+def uncalled(blocks: Mapping[str, Definition]) -> Iterator[Definition]:
     """Blocks that nothing calls."""
     return (block for block in blocks.values() if not block.used and not block.broken)

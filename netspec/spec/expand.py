@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netspec.components.canonical import canonical, fields
+from netspec.components.base import Component
+from netspec.components.canonical import canonical, fields, ordered_fields
 from netspec.components.layers import Merge
-from netspec.spec.composites import Model
-from netspec.spec.items import BlockItem, Item, LayerItem, ParallelItem, RepeatItem, ResidualItem
-from netspec.spec.load import SECTIONS, Spec
+from netspec.spec.fields import layer_fields
+from netspec.spec.items import Item, ScopeItem
+from netspec.spec.load import Spec
+from netspec.spec.networks import Model
+from netspec.spec.scopes import Block, Scope
 from netspec.tensor import Formula, TensorType
 
 
@@ -22,21 +25,13 @@ def expanded(spec: Spec) -> dict[str, Any]:
         document["dims"] = {name: fields(dim) for name, dim in spec.dims.items()}
     document["inputs"] = {name: _input(tensor) for name, tensor in spec.inputs.items()}
     document["model"] = _model(spec.model)
-    for key in SECTIONS:
-        section = spec.training if key == "train" else getattr(spec, key)
-        if section is not None:
-            document[key] = _section(section)
+    document |= {key: _section(section) for key, section in spec.sections.items()}
     return {key: value if key == "description" else _escaped(value) for key, value in document.items()}
 
 
 def _model(model: Model) -> dict[str, Any]:
-    """The layers, or a composite with its lists of layers; families have become layers."""
-    if model.composite is None:
-        ((_, net),) = model.networks.items()
-        found: dict[str, Any] = {"layers": _items(net.items)}
-    else:
-        own = fields(model.composite)
-        found = {model.composite.type: {**own, **{part: _items(body) for part, body in (model.bodies or {}).items()}}}
+    """The network with its lists of layers; families have become layers."""
+    found = _worded(model.network.canonical(model.networks))
     if model.outputs is not None:
         found["outputs"] = list(model.outputs)
     return found
@@ -51,56 +46,51 @@ def _input(tensor: TensorType) -> dict[str, Any]:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    found = _framed(item)
+    """An item with its siblings."""
+    merges = False
+    if isinstance(item, ScopeItem):
+        found = _worded(_without_variables(item))
+    else:
+        assert item.layer is not None, "only a spec without errors has a canonical form"
+        merges = isinstance(item.layer, Merge)
+        found = dict(canonical(item.layer))
     if item.name:
         found["name"] = item.name
-    if item.sources and not (isinstance(item, LayerItem) and isinstance(item.layer, Merge)):
+    if item.sources and not merges:
         found["from"] = item.sources[0] if len(item.sources) == 1 else list(item.sources)
     return found
 
 
+def _worded(holder: Component) -> dict[str, Any]:
+    """What holds layers: its word with its fields; a field that is all there is stands alone."""
+    own = ordered_fields(type(holder))
+    found = {info.alias or name: _plain(name, getattr(holder, name), holder) for name, info in own.items()}
+    # What a scope leaves empty stays out, as it always did: resolved specs of older runs compare equal.
+    found = {name: value for name, value in found.items() if value or not (value is None or isinstance(holder, Scope))}
+    return {holder.type: found[holder.short] if holder.short and list(own) == [holder.short] else found}
+
+
+def _without_variables(item: ScopeItem) -> Scope:
+    """The scope; rounds that differ in their variables become blocks, which give the same names."""
+    if item.scope.rounds() is None:
+        return item.scope
+    layers = [getattr(scope, name) for scope in item.rounds for name in layer_fields(type(scope))]
+    rounds = tuple(ScopeItem(item.path, (Block.called("round", body),)) for body in layers)
+    return Block.called(item.type, rounds)
+
+
+def _plain(name: str, value: Any, holder: Component) -> Any:
+    """A field's value as plain data."""
+    if name in layer_fields(type(holder)) and not isinstance(value, str | None):
+        return {key: _items(body) for key, body in value.items()} if isinstance(value, Mapping) else _items(value)
+    if isinstance(value, Merge):
+        merge = {key: each for key, each in fields(value).items() if key != value.short}
+        return {value.type: merge} if merge else value.type
+    return canonical(value)
+
+
 def _items(items: Sequence[Item]) -> list[dict[str, Any]]:
     return [_item(item) for item in items]
-
-
-def _framed(item: Item) -> dict[str, Any]:
-    """An item without its siblings."""
-    if isinstance(item, LayerItem):
-        assert item.layer is not None, "only a spec without errors has a canonical form"
-        found: dict[str, Any] = canonical(item.layer)
-        return found
-    if isinstance(item, ParallelItem):
-        merge = fields(item.merge)
-        merge.pop("inputs", None)
-        paths = {name: _items(body) for name, body in item.paths}
-        return {"parallel": {"paths": paths, "merge": {item.merge.type: merge} if merge else item.merge.type}}
-    if isinstance(item, ResidualItem):
-        residual: dict[str, Any] = {"layers": _items(item.body)}
-        if item.shortcut != "identity":
-            residual["shortcut"] = "project" if item.shortcut == "project" else _items(item.shortcut)
-        return {"residual": residual}
-    if isinstance(item, BlockItem):
-        return _block(item.type, _items(item.body), item.inputs, item.remat)
-    if isinstance(item, RepeatItem):
-        return _repeat(item)
-    return {"share": item.target}
-
-
-def _block(kind: str, layers: list[Any], inputs: Sequence[str] = (), remat: bool = False) -> dict[str, Any]:
-    """A call of a block is a block in place, without variables; its type keeps the automatic names."""
-    block: dict[str, Any] = {"type": kind, "layers": layers}
-    if inputs:
-        block["inputs"] = list(inputs)
-    if remat:
-        block["remat"] = True
-    return {"block": block}
-
-
-def _repeat(item: RepeatItem) -> dict[str, Any]:
-    """Equal rounds stay a `repeat`; those of `over` become blocks of the same names."""
-    if item.uniform:
-        return {"repeat": {"times": len(item.rounds), "layers": _items(item.rounds[0])}}
-    return _block("repeat", [_block("round", _items(body)) for body in item.rounds])
 
 
 def _section(section: Any) -> dict[str, Any]:

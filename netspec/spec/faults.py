@@ -94,10 +94,14 @@ def _title(model: Model, loc: Path, owner: str, depth: int, title: str) -> str:
 
 
 def custom(kind: str, message: str, context: Mapping[str, Any] | None, path: Path = ()) -> Fault:
-    """A fault that a component's own validator found: its type is the code."""
+    """A fault that a component's own validator found: its type is the code.
+
+    The context may say where it is: `below` a key, `at` a value, or with `key` at the component's own key.
+    """
     given = context or {}
-    below = (str(given["below"]),) if "below" in given else ()
-    return Fault(kind.upper(), message, (*path, *below), str(given.get("help", "")), key=bool(below))
+    inside = tuple(given[place] for place in ("below", "at") if place in given)
+    key = "below" in given or bool(given.get("key"))
+    return Fault(kind.upper(), message, (*path, *inside), str(given.get("help", "")), key=key)
 
 
 def _fault(details: ErrorDetails, model: Model, value: object, title: str, meant: str) -> Fault:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
-from netspec.components.layers import Layer, Merge
+from netspec.components.layers import Layer
 from netspec.diagnostics import Path
+from netspec.spec.scopes import Scope
 from netspec.tensor import TensorType
+
+S = TypeVar("S", bound=Scope)
 
 
 class Origin(NamedTuple):
@@ -30,67 +33,31 @@ class LayerItem:
 
 
 @dataclass(frozen=True, eq=False)
-class ResidualItem:
-    """`y = x + f(x)`; the shortcut is nothing, a projection where shapes differ, or layers."""
+class ScopeItem:
+    """A scope with its layers, once for every time that they were read: each round of variables has its own.
 
-    path: Path
-    body: tuple[Item, ...]
-    shortcut: Literal["identity", "project"] | tuple[Item, ...] = "identity"
-    name: str | None = None
-    sources: tuple[str, ...] | None = None
-    type: str = "residual"
-
-
-@dataclass(frozen=True, eq=False)
-class ParallelItem:
-    """Several named paths from one tensor, merged."""
-
-    path: Path
-    paths: tuple[tuple[str, tuple[Item, ...]], ...]
-    merge: Merge
-    name: str | None = None
-    sources: tuple[str, ...] | None = None
-    type: str = "parallel"
-
-
-@dataclass(frozen=True, eq=False)
-class BlockItem:
-    """Layers as a scope of their own: a call of a block of the file, whose name is `type`, or a `block` in place.
-
-    `inputs` are the names that the call's sources have inside; without them the first layer reads the source.
+    `called` where it stands for the call of a block of the file.
     """
 
     path: Path
-    type: str
-    body: tuple[Item, ...]
-    inputs: tuple[str, ...] = ()
-    remat: bool = False
+    rounds: tuple[Scope, ...]
+    name: str | None = None
+    sources: tuple[str, ...] | None = None
     called: bool = False
-    name: str | None = None
-    sources: tuple[str, ...] | None = None
 
+    @property
+    def scope(self) -> Scope:
+        """The scope, with the layers of its first round."""
+        return self.rounds[0]
 
-@dataclass(frozen=True, eq=False)
-class RepeatItem:
-    """Layers several times over, each round with its own weights; `uniform` where the rounds are the same layers."""
+    def rounds_of(self, kind: type[S]) -> tuple[S, ...]:
+        """The rounds of a scope of a kind."""
+        return tuple(scope for scope in self.rounds if isinstance(scope, kind))
 
-    path: Path
-    rounds: tuple[tuple[Item, ...], ...]
-    uniform: bool
-    name: str | None = None
-    sources: tuple[str, ...] | None = None
-    type: str = "repeat"
-
-
-@dataclass(frozen=True, eq=False)
-class ShareItem:
-    """The item called `target` once more: the same weights and statistics on another input."""
-
-    path: Path
-    target: str
-    name: str | None = None
-    sources: tuple[str, ...] | None = None
-    type: str = "share"
+    @property
+    def type(self) -> str:
+        """What automatic names begin with."""
+        return self.scope.word
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,4 +74,4 @@ class Net:
     prefix: str = ""
 
 
-Item: TypeAlias = LayerItem | ResidualItem | ParallelItem | BlockItem | RepeatItem | ShareItem
+Item: TypeAlias = LayerItem | ScopeItem

@@ -1,75 +1,59 @@
-"""Reading lists of layers: one item at a time, each validated with its own class."""
+"""Reading lists of layers: one item at a time, each validated with its own class.
+
+What holds layers, a scope or a network, is read by its fields: their kinds say where lists of layers stand.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import NamedTuple, Self
+from typing import NamedTuple, TypeVar
 
-from netspec.components.base import describe, quoted, written
-from netspec.components.fields import NAME, name_help
+from pydantic_core import PydanticCustomError
+
+from netspec.components.base import Component, describe
 from netspec.components.layers import ACTIVATIONS, LAYERS, Merge
-from netspec.diagnostics import Path, closest, suggest
+from netspec.diagnostics import Path, suggest
 from netspec.source import Plain
-from netspec.spec.blocks import SCOPES, Block
-from netspec.spec.items import Item, LayerItem
-from netspec.spec.reader import Budget, Reader, Skip
-from netspec.spec.variables import Variables
+from netspec.spec.arguments import arguments
+from netspec.spec.blocks import Definition
+from netspec.spec.fields import HoldsLayers, binding_fields, fields_with_words, layer_fields
+from netspec.spec.frames import Frame, FrameReader, unknown
+from netspec.spec.items import Item, LayerItem, ScopeItem
+from netspec.spec.reader import MAX_LAYERS, Skip, TooLarge, too_many_layers
+from netspec.spec.scopes import SCOPES, Block, Scope
 
-SIBLINGS = ("name", "from")
-RESERVED = {
-    "above": "the layer above",
-    "input": "the input of the network",
-    "latent": "the input of a generator",
-    "condition": "the class that a GAN pair is given",
-    "code": "the code layer of an autoencoder",
-}
-_SOURCE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
+_DEEPEST = 32
+C = TypeVar("C", bound=Component)
 
 
-class Frame(NamedTuple):
-    """What stands around an item's value: its name, its sources, the item's place and its key's."""
+class Held(NamedTuple):
+    """The lists of layers that a component's value holds, by field: one or several by name, each with its place."""
 
-    name: str | None
-    sources: tuple[str, ...] | None
-    item: Path
-    at: Path
+    lists: Mapping[str, tuple[HoldsLayers, Plain, Path]]
 
-
-@dataclass(eq=False)
-class Shared:
-    """What one reading of a file has in common."""
-
-    blocks: Mapping[str, Block]
-    bodies: dict[tuple[str, str], tuple[Item, ...]] = field(default_factory=dict)
-    calling: tuple[str, ...] = ()
-    refused: set[str] = field(default_factory=set)
-
-    budget: Budget = field(default_factory=Budget)
-
-    @cached_property
-    def known(self) -> Mapping[str, object]:
-        """Everything that an item can be: the language's own before the file's."""
-        return dict.fromkeys((*LAYERS, *SCOPES, "activation", *self.blocks))
+    @classmethod
+    def of(cls, component: type[Component], value: Plain, at: Path) -> Held:
+        """Those of a value that stands for a component."""
+        try:
+            fields = component.fields_from(value)
+        except PydanticCustomError:
+            return cls({})  # told when the component is made
+        assert isinstance(fields, Mapping)
+        found = {}
+        for name, mark in layer_fields(component).items():
+            each = fields.get(name)
+            is_one = isinstance(each, dict if mark.form == "named" else list) or (mark.form == "list" and name in fields)
+            if is_one:
+                found[name] = mark, each, (*at, name) if fields is value else at
+        return cls(found)
 
 
-@dataclass(frozen=True, eq=False)
-class LayerReader:
-    """Turns lists of layer items into the item tree, reporting what is wrong on the way."""
-
-    reader: Reader
-    variables: Variables
-    file_variables: Variables
-    shared: Shared
-
-    def seeing(self, variables: Variables) -> Self:
-        """The same reader with other variables."""
-        return replace(self, variables=variables)
+class LayerReader(FrameReader):
+    """Turns lists of layers into the item tree, reporting what is wrong on the way."""
 
     def items(self, value: Plain, at: Path) -> tuple[Item, ...]:
-        """The items of a list of layers."""
+        """The items of a list of layers. Raises TooLarge."""
         if not isinstance(value, list):
             help = "start each layer with `- `"
             self.reader.report("NS204", f"expected a list of layers, found {describe(value)}", at, help=help)
@@ -90,146 +74,17 @@ class LayerReader:
                 help = "write its layers into the list outside: `- ` before each"
             self.reader.report("NS207", f"expected a layer, found {describe(value)}", at, help=help)
             return None
-        key = self._layer_key(value, at)
-        if key is None:
-            return None
-        inside = self._misplaced(key, value[key], (*at, key))
-        placed = {sibling: (*at, key, sibling) for sibling in inside} | {key: (*at, key) for key in SIBLINGS if key in value}
-        beside = {**inside, **{sibling: value[sibling] for sibling in SIBLINGS if sibling in value}}
-        name = self._name(beside["name"], placed["name"]) if "name" in beside else None
-        sources = self._sources(beside["from"], placed["from"]) if "from" in beside else None
-        fields = value[key]
-        if isinstance(fields, dict) and inside:
-            fields = {k: v for k, v in fields.items() if k not in inside}
-        return self._read(key, fields, Frame(name, sources, at, (*at, key)))
+        key = self.key_of(value, at)
+        return None if key is None else self._read(key, *self.frame(key, value, at))
 
     def _read(self, key: str, value: Plain, frame: Frame) -> Item | None:
-        if key in SCOPES or key in self.shared.blocks:
-            return self.scope(key, value, frame)
+        if key in self.shared.blocks:
+            return self.call(self.shared.blocks[key], value, frame)
+        if key in SCOPES:
+            return self._scope(SCOPES[key], value, frame)
         return self._layer(key, value, frame)
 
-    def scope(self, key: str, value: Plain, frame: Frame) -> Item | None:
-        """An item that holds layers of its own: `scopes.ItemReader` reads those."""
-        raise NotImplementedError
-
-    def known(self) -> Mapping[str, object]:
-        """Everything that an item can be."""
-        return self.shared.known
-
-    def _layer_key(self, value: dict[str, Plain], at: Path) -> str | None:
-        """The key that names the layer, or None with the usual slips explained."""
-        keys = [key for key in value if key not in SIBLINGS]
-        if len(keys) == 1:
-            return keys[0]
-        if not keys:
-            first = next(iter(value))
-            help = "remove the dash, so that it belongs to the layer above"
-            self.reader.report("NS207", f"`{first}` stands without a layer", (*at, first), key=True, help=help)
-            return None
-        known = self.known()
-        for key in self.shared.blocks.keys() & set(keys):
-            self.shared.blocks[key].used = True
-        layers = [key for key in keys if key in known]
-        owner = next(
-            (key for key in layers if set(keys) <= {key, *self.fields_of(key)}), layers[0] if len(layers) == 1 else None
-        )
-        if owner is not None:
-            self._beside(owner, value, [key for key in keys if key != owner], at)
-            return None
-        found = " and ".join(f"`{key}`" for key in keys)
-        help = "start each layer with its own `- `"
-        meant = next((value[key] for key in ("type", "class_name") if isinstance(value.get(key), str)), None)
-        if meant is not None:
-            likely = closest(str(meant), known) or meant
-            help = f"write `- {likely}: {{...}}`: the layer's name is the key, its fields are the value"
-        self.reader.report("NS207", f"a layer item holds one layer, found {found}", (*at, keys[1]), key=True, help=help)
-        return None
-
-    def fields_of(self, key: str) -> tuple[str, ...]:
-        """The fields of a layer, a scope or a block."""
-        if key in LAYERS:
-            return tuple(LAYERS[key].model_fields)
-        if key in self.shared.blocks:
-            return tuple(self.shared.blocks[key].variables)
-        return {
-            "residual": ("layers", "shortcut"),
-            "parallel": ("paths", "merge"),
-            "repeat": ("times", "over", "layers"),
-            "block": ("layers", "inputs"),
-        }.get(key, ())
-
-    def _beside(self, layer: str, item: dict[str, Plain], keys: list[str], at: Path) -> None:
-        """Keys next to a layer's: its fields want to be indented, others do not exist."""
-        fields = self.fields_of(layer)
-        own = [key for key in keys if key in fields]
-        if own:
-            names = " and ".join(f"`{key}`" for key in own)
-            verb, them = ("stands", "it") if len(own) == 1 else ("stand", "them")
-            help = f"{names} {'belongs' if len(own) == 1 else 'belong'} to `{layer}`: indent {them} by two more"
-            short = LAYERS[layer].short if layer in LAYERS else None
-            if item[layer] is not None and not isinstance(item[layer], dict) and short:
-                value = written({short: item[layer], **{key: item[key] for key in own}})
-                help = f"write `- {layer}: {value}`"
-            self.reader.report("NS209", f"{names} {verb} beside `{layer}`", (*at, own[0]), key=True, help=help)
-        for key in keys:
-            if key not in fields:
-                if closest(key, SIBLINGS) == "name":
-                    self.shared.refused.add(str(item[key]))
-                help = suggest(key, [*fields, *SIBLINGS], list_up_to=0)
-                help = help or f"only `name` and `from` stand beside a layer; the fields of `{layer}` are its value"
-                self.reader.report("NS203", f"unknown field `{key}` beside `{layer}`", (*at, key), key=True, help=help)
-
-    def _misplaced(self, key: str, value: Plain, at: Path) -> dict[str, Plain]:
-        """`name` and `from` among a layer's fields: they stand beside the layer, which is reported."""
-        if not isinstance(value, dict) or key not in self.known():
-            return {}
-        misplaced = {k: v for k, v in value.items() if k in SIBLINGS and k not in self.fields_of(key)}
-        for sibling, meant in misplaced.items():
-            help = f"move it beside `{key}`: `- {key}: ...` and below it `{sibling}: {written(meant)}`"
-            self.reader.report("NS208", f"`{sibling}` stands inside `{key}`", (*at, sibling), key=True, help=help)
-        return misplaced
-
-    def _name(self, given: Plain, at: Path, *, what: str = "a layer", key: bool = False) -> str | None:
-        """A name, or None where it is none; what refers to a refused name is not told again."""
-        value = given if key else self.substituted(given, at)
-        if not isinstance(value, str) or not NAME.match(value):
-            if given is None:
-                self.reader.report("NS210", "the name is empty", at, help="write a name, or remove `name:`")
-            elif value is not None:
-                message = f"{what} cannot be called {quoted(value)}"
-                self.reader.report("NS210", message, at, key=key, help=name_help(value))
-        elif value in RESERVED:
-            message = f"the name `{value}` is reserved: it is {RESERVED[value]}"
-            self.reader.report("NS305", message, at, key=key, help="choose another name")
-        else:
-            return value
-        if isinstance(value, str):
-            self.shared.refused.add(value)
-        return None
-
-    def _sources(self, given: Plain, at: Path) -> tuple[str, ...] | None:
-        value = self.substituted(given, at)
-        names = value if isinstance(value, list) else [value]
-        if not names or not all(isinstance(name, str) for name in names):
-            if value is not None or given is None:
-                message = f"`from` takes a layer's name or a list of names, found {describe(value)}"
-                help = "give the layer that is meant a `name`, and write that"
-                self.reader.report("NS204", message, at, help=help)
-            return ("?",)
-        return tuple(str(name) for name in names)
-
-    def substituted(self, value: Plain, at: Path) -> Plain:
-        """`value` with its variables replaced; None where that fails, which has been reported."""
-        try:
-            return self.reader.substituted(value, self.variables, at)
-        except Skip:
-            return None
-
-    def path_name(self, value: str, at: Path) -> str | None:
-        """The name of a path in `parallel`."""
-        return self._name(value, at, what="a path", key=True)
-
-    def _layer(self, key: str, value: Plain, frame: Frame) -> LayerItem | None:
+    def _layer(self, key: str, value: Plain, frame: Frame) -> LayerItem:
         failed = LayerItem(frame.at, key, None, frame.name, frame.sources)
         self.reader.seen = self.variables
         if key not in LAYERS and key != "activation":
@@ -261,14 +116,116 @@ class LayerReader:
             return LayerItem(frame.at, layer.type, None, frame.name, layer.inputs or None)
         return LayerItem(frame.at, layer.type, layer, frame.name, layer.inputs)
 
+    def _scope(self, cls: type[Scope], value: Plain, frame: Frame) -> Item:
+        """A scope, its layers read once for each of its rounds."""
+        failed = LayerItem(frame.at, cls.type, None, frame.name, frame.sources)
+        if cls.needs_from and frame.sources is None:
+            help = "say what it reads this time: `from: ...` below it"
+            self.reader.report("NS202", f"`{cls.type}` needs `from`", frame.at, key=True, help=help)
+        held = Held.of(cls, value, frame.at)
+        scope = self._unread(cls, value, held, frame.at)
+        if scope is None or (cls.needs_from and frame.sources is None):
+            return failed
+        if cls.multiplies and (getattr(scope, cls.multiplies) or 0) > MAX_LAYERS:
+            raise too_many_layers((*frame.at, cls.multiplies))
+        rounds = scope.rounds()
+        if rounds is None:
+            return ScopeItem(frame.at, (self._filled(scope, held),), frame.name, frame.sources)
+        self.shared.budget.spend(frame.at, len(rounds))
+        inside = (self.seeing({**self.variables, **variables}) for variables in rounds)
+        return ScopeItem(frame.at, tuple(each._filled(scope, held) for each in inside), frame.name, frame.sources)
 
-def unknown(value: Plain, at: Path) -> LayerItem:
-    """What stands for an item that could not be read: its name is known, its value absorbs what follows."""
-    name = value.get("name") if isinstance(value, dict) else None
-    named = isinstance(name, str) and NAME.match(name) and name not in RESERVED
-    return LayerItem(at, "?", None, str(name) if named else None, ("?",))
+    def component(self, cls: type[C], value: Plain, at: Path) -> C | None:
+        """A component with the layers that it holds; None where its fields are wrong. Raises TooLarge."""
+        held = Held.of(cls, value, at)
+        found = self._unread(cls, value, held, at)
+        return None if found is None else self._filled(found, held)
 
+    def _unread(self, cls: type[C], value: Plain, held: Held, at: Path) -> C | None:
+        """A component whose layers are left as they were written; where it fails they are looked through all the same."""
+        self.reader.seen = self.variables
+        fields = self.reader.fields(cls, value, at)
+        if fields is None:
+            return None
+        if self._lies_bare(cls, fields, at):
+            return None
+        short = fields is not value and value is not None
+        try:
+            plain = {
+                name: each
+                if name in held.lists
+                else self.reader.substituted(each, self.variables, at if short else (*at, name))
+                for name, each in fields.items()
+            }
+            work = sum(len(each) for name, each in plain.items() if name not in held.lists and isinstance(each, list))
+            self.shared.budget.spend(at, work)
+            found = self.reader.made(cls, plain, at, short=short)
+        except Skip:
+            found = None
+        if found is None and not binding_fields(cls):  # else what its layers say of variables may not be so
+            self._read_held(held)
+        return found
 
-def is_source(name: str) -> bool:
-    """Whether a text can name a layer: `stem`, or `conv4.trunk` inside a named block."""
-    return _SOURCE.match(name) is not None
+    def _lies_bare(self, cls: type[Component], fields: Mapping[str, Plain], at: Path) -> bool:
+        """Whether a layer stands where the list that holds it is missing, which is reported."""
+        missing = [name for name, mark in layer_fields(cls).items() if mark.form == "list" and name not in fields]
+        bare = [key for key in fields if key in self.known() and key not in fields_with_words(cls)]
+        for key in bare if missing else ():
+            help = f"write `{missing[0]}:` above it, and start each layer with `- `"
+            caption = f"not a field of `{cls.type}`"
+            self.reader.report(
+                "NS203", f"unknown field `{key}` for `{cls.type}`", (*at, key), key=True, help=help, caption=caption
+            )
+        return bool(missing and bare)
+
+    def _filled(self, unread: C, held: Held) -> C:
+        """The component with its layers read."""
+        return unread.model_copy(update=self._read_held(held))
+
+    def _read_held(self, held: Held) -> dict[str, object]:
+        return {name: self._held(mark, value, at) for name, (mark, value, at) in held.lists.items()}
+
+    def _held(self, mark: HoldsLayers, value: Plain, at: Path) -> object:
+        """What a field that holds layers has become."""
+        if mark.form == "named" and isinstance(value, dict):
+            return {name: self._path(name, body, (*at, name)) for name, body in value.items()}
+        return self.items(value, at)
+
+    def _path(self, name: str, body: Plain, at: Path) -> tuple[Item, ...]:
+        return (unknown(body, at),) if self.path_name(name, at) is None else self.items(body, at)
+
+    def call(self, block: Definition, value: Plain, frame: Frame) -> Item | None:
+        """A call of a block of the file: its layers read with the call's values. Raises TooLarge."""
+        block.used = True
+        if block.broken:
+            return None
+        shared = self.shared
+        if block.name in shared.calling:
+            chain = " -> ".join(f"`{name}`" for name in (*shared.calling[shared.calling.index(block.name) :], block.name))
+            message, help = f"the block `{block.name}` calls itself", "`repeat` is for several rounds of the same layers"
+            self.reader.report("NS313", message, frame.at, key=True, caption=chain, help=help)
+            return None
+        if len(shared.calling) >= _DEEPEST:
+            raise TooLarge(frame.at, f"blocks call each other more than {_DEEPEST} levels deep")
+        try:
+            given = arguments(self, block, value, frame.at)
+        except Skip:
+            return self._called(block, (), frame)
+        return self._called(block, self._body(block, given, frame.at), frame)
+
+    def _body(self, block: Definition, given: Mapping[str, Plain], at: Path) -> tuple[Item, ...]:
+        """The block's layers with the values of one call, read once for each set of values."""
+        shared = self.shared
+        key = (block.name, json.dumps(given, sort_keys=True))
+        if key not in shared.bodies:
+            before = shared.calling
+            shared.calling = (*before, block.name)
+            with self.reader.calling(at):
+                # They see the block's own variables and the file's, never the caller's.
+                shared.bodies[key] = self.seeing({**self.file_variables, **given}).items(block.layers, block.at)
+            shared.calling = before
+        return shared.bodies[key]
+
+    def _called(self, block: Definition, body: tuple[Item, ...], frame: Frame) -> ScopeItem:
+        scope = Block.called(block.name, body, block.inputs, block.remat)
+        return ScopeItem(frame.at, (scope,), frame.name, frame.sources, called=True)

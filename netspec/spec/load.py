@@ -6,31 +6,30 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
+from typing import Self, TypeVar
 
-from netspec.components.base import describe, quoted
+from netspec.components.base import describe, quoted, written
 from netspec.components.fields import NAME, name_help
 from netspec.diagnostics import Diagnostic, Path, Problem, Severity, Span, SpecError, closest, in_order, suggest
 from netspec.source import Document, Plain, read_file
-from netspec.spec.blocks import REQUIRED, Block, read_blocks, uncalled
-from netspec.spec.composites import Autoencoder, Gan, Model
+from netspec.spec.blocks import REQUIRED, Definition, check_variables, read_blocks, uncalled
 from netspec.spec.elsewhere import elsewhere
+from netspec.spec.frames import Frame, Shared
 from netspec.spec.inputs import InputReader
 from netspec.spec.items import Net
-from netspec.spec.layers import Frame, Shared
-from netspec.spec.model import KINDS, ModelReader
+from netspec.spec.language import SECTIONS, VERSION, SpecFile, items, keys
+from netspec.spec.layers import LayerReader
+from netspec.spec.model import ModelReader
+from netspec.spec.networks import NETWORKS, Autoencoder, Gan, Model
 from netspec.spec.overrides import override
 from netspec.spec.reader import MOST_ERRORS, Reader, Skip, TooLarge, TooMany
-from netspec.spec.scopes import ItemReader
 from netspec.spec.section import Section
-from netspec.spec.sections import SECTIONS as SECTIONS
 from netspec.spec.sections import DataSection, DimSection, ExpectSection, ExportSection, InitializeSection
-from netspec.spec.training import AdversarialSection, TrainSection
+from netspec.spec.training import AdversarialSection, Training, TrainSection
 from netspec.spec.variables import BROKEN, LATER, Variables
 from netspec.tensor import TensorType
 
-VERSION = 1
-_REQUIRED = {"name": "name: digits-cnn", "model": "model: {mlp: {hidden: [64], output: 10}}"}
-KEYS = ("netspec", "name", "description", "vars", "dims", "input", "inputs", "blocks", "model", *SECTIONS)
+S = TypeVar("S", bound=Section)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,20 +43,53 @@ class Spec:
     model: Model
     variables: Variables = field(default_factory=dict)
     dims: Mapping[str, DimSection] = field(default_factory=dict)
-    initialize: InitializeSection | None = None
-    data: DataSection | None = None
-    train: TrainSection | None = None
-    adversarial: AdversarialSection | None = None
-    """The `train` section of a GAN pair."""
-    export: ExportSection | None = None
-    expect: ExpectSection | None = None
+    sections: Mapping[str, Section] = field(default_factory=dict)
+    """The sections beside the model that the file has, by their keys."""
     refused: frozenset[str] = frozenset()
     """Names that were refused: what refers to them is not told again."""
 
+    def _section(self, key: str, section: type[S]) -> S | None:
+        found = self.sections.get(key)
+        return found if isinstance(found, section) else None
+
+    def with_section(self, key: str, section: Section) -> Self:
+        """The same spec with another section."""
+        return replace(self, sections={**self.sections, key: section})
+
+    @property
+    def initialize(self) -> InitializeSection | None:
+        """The section `initialize`."""
+        return self._section("initialize", InitializeSection)
+
+    @property
+    def data(self) -> DataSection | None:
+        """The section `data`."""
+        return self._section("data", DataSection)
+
     @property
     def training(self) -> TrainSection | AdversarialSection | None:
-        """The `train` section, whichever kind it is."""
+        """The section `train`, whichever kind it is."""
         return self.train or self.adversarial
+
+    @property
+    def train(self) -> TrainSection | None:
+        """The section `train` of one network."""
+        return self._section("train", TrainSection)
+
+    @property
+    def adversarial(self) -> AdversarialSection | None:
+        """The section `train` of a GAN pair."""
+        return self._section("train", AdversarialSection)
+
+    @property
+    def export(self) -> ExportSection | None:
+        """The section `export`."""
+        return self._section("export", ExportSection)
+
+    @property
+    def expect(self) -> ExpectSection | None:
+        """The section `expect`."""
+        return self._section("expect", ExpectSection)
 
     @property
     def networks(self) -> dict[str, Net]:
@@ -67,12 +99,12 @@ class Spec:
     @property
     def autoencoder(self) -> Autoencoder | None:
         """What `model.autoencoder` says, where it stands."""
-        return self.model.composite if isinstance(self.model.composite, Autoencoder) else None
+        return self.model.network if isinstance(self.model.network, Autoencoder) else None
 
     @property
     def gan(self) -> Gan | None:
         """What `model.gan` says, where it stands."""
-        return self.model.composite if isinstance(self.model.composite, Gan) else None
+        return self.model.network if isinstance(self.model.network, Gan) else None
 
     @property
     def folder(self) -> FilePath:
@@ -139,7 +171,7 @@ def _at(data: Plain, path: Path) -> Plain:
 
 class _Loader:
     def __init__(self, document: Document, reader: Reader, data: dict[str, Plain]) -> None:
-        self.document, self.reader, self.data = document, reader, data
+        self.document, self.reader, self.data, self.keys = document, reader, data, keys()
 
     def spec(self) -> Spec | None:
         self._check_keys()
@@ -147,11 +179,10 @@ class _Loader:
         reading = InputReader(self.data, self.reader, variables)
         inputs = reading.inputs()
         self._names_apart(variables, inputs)
-        sections = {key: self._section(key, self._kind(key, model), variables) for key, model in SECTIONS.items()}
-        if isinstance(sections["train"], AdversarialSection):
-            sections["adversarial"], sections["train"] = sections["train"], None
-        blocks = {**self._misspelt_blocks(), **read_blocks(self.data.get("blocks"), self.reader, KEYS)}
-        layers = ItemReader(self.reader, variables, variables, Shared(blocks))
+        read = {key: self._section(key, self._kind(key, model), variables) for key, model in SECTIONS.items()}
+        sections = {key: section for key, section in read.items() if section is not None}
+        blocks = {**self._misspelt_blocks(), **read_blocks(self.data.get("blocks"), self.reader, items(), self.keys)}
+        layers = LayerReader(self.reader, variables, variables, Shared(blocks))
         name = self._name()
         model = self._model(layers, inputs or {})
         if inputs is None or model is None:
@@ -165,16 +196,16 @@ class _Loader:
             model,
             variables,
             reading.known,
-            **sections,  # type: ignore[arg-type]
+            sections,
             refused=frozenset(layers.shared.refused),
         )
 
-    def _misspelt_blocks(self) -> dict[str, Block]:
+    def _misspelt_blocks(self) -> dict[str, Definition]:
         """What stands under a misspelt `blocks`: that has been told, and its calls are passed over."""
-        sections = (value for key, value in self.data.items() if key not in KEYS and closest(key, KEYS) == "blocks")
-        return {name: Block(name, None, broken=True) for value in sections if isinstance(value, dict) for name in value}
+        sections = (value for key, value in self.data.items() if key not in self.keys and closest(key, self.keys) == "blocks")
+        return {name: Definition(name, broken=True) for value in sections if isinstance(value, dict) for name in value}
 
-    def _model(self, layers: ItemReader, inputs: Mapping[str, TensorType]) -> Model | None:
+    def _model(self, layers: LayerReader, inputs: Mapping[str, TensorType]) -> Model | None:
         if "model" not in self.data:
             return None
         found = ModelReader(layers, inputs).read(self.data["model"])
@@ -183,27 +214,32 @@ class _Loader:
             self._uncalled(block, layers, tell=sound)  # else what was meant to call it may have been told already
         return found
 
-    def _uncalled(self, block: Block, layers: ItemReader, *, tell: bool) -> None:
+    def _uncalled(self, block: Definition, layers: LayerReader, *, tell: bool) -> None:
         """A block that nothing calls is told, and read all the same where its variables have values."""
         if tell:
             message, help = f"nothing calls the block `{block.name}`", f"add `- {block.name}: ...` to the layers, or remove it"
             self.reader.report("NS310", message, ("blocks", block.name), key=True, severity=Severity.warning, help=help)
         if REQUIRED not in block.variables.values():
-            layers.scope(block.name, None, Frame(None, None, ("blocks",), block.at))
+            layers.call(block, None, Frame(None, None, ("blocks",), block.at))
 
     def _check_keys(self) -> None:
         report = self.reader.report
         if type(self.data["netspec"]) is not int or self.data["netspec"] != VERSION:
             found = describe(self.data["netspec"])
             report("NS201", f"this version reads `netspec: {VERSION}`, found {found}", ("netspec",), help="write `netspec: 1`")
-        unknown = [key for key in self.data if key not in KEYS and key != "$schema"]
-        meant = {"model" if key in KINDS else closest(key, KEYS) for key in unknown[:MOST_ERRORS]}
+        unknown = [key for key in self.data if key not in self.keys and key != "$schema"]
+        meant = {"model" if key in NETWORKS else closest(key, self.keys) for key in unknown[:MOST_ERRORS]}
         self.reader.blind = "vars" in meant
         for key in unknown:
-            help = suggest(key, KEYS, list_up_to=0) or elsewhere(key, None) or suggest(key, KEYS, list_up_to=len(KEYS))
+            help = (
+                suggest(key, self.keys, list_up_to=0)
+                or elsewhere(key, None)
+                or suggest(key, self.keys, list_up_to=len(self.keys))
+            )
             report("NS203", f"unknown section `{key}`", (key,), key=True, help=help, caption="not a section")
-        for key, example in _REQUIRED.items():
-            if key not in self.data and key not in meant:
+        for key, info in SpecFile.model_fields.items():
+            if info.is_required() and key not in self.data and key not in meant:
+                example = written({key: next(iter(info.examples or ()))})[1:-1]
                 caption = f"`{key}` is missing"
                 report(
                     "NS202", f"a spec needs `{key}`", ("netspec",), key=True, caption=caption, help=f"for example `{example}`"
@@ -242,9 +278,7 @@ class _Loader:
             at = ("vars", name)
             if not NAME.match(name):
                 self.reader.report("NS210", f"a variable cannot be called `{name}`", at, key=True, help=name_help(name))
-            elif name in KEYS:
-                message = f"a variable cannot be called `{name}`: a key of the file has that name"
-                self.reader.report("NS308", message, at, key=True, help="choose another name")
+            check_variables([name], ("vars",), self.reader, self.keys)
             try:
                 variables[name] = self.reader.substituted(value, seen, at)
             except Skip:
@@ -261,9 +295,12 @@ class _Loader:
                 self.reader.report("NS308", f"`{clash}` is both a variable and a dim", place, help=help)
 
     def _kind(self, key: str, section: type[Section]) -> type[Section]:
-        """What a section is: that of a GAN pair is trained in another way."""
+        """What a section is: how a network is trained hangs on what it is."""
+        if section is not Training:
+            return section
         model = self.data.get("model")
-        return AdversarialSection if key == "train" and isinstance(model, dict) and "gan" in model else section
+        kinds = [NETWORKS[kind].training for kind in (model if isinstance(model, dict) else {}) if kind in NETWORKS]
+        return next((kind for kind in kinds if kind is not TrainSection), TrainSection)
 
     def _section(self, key: str, model: type[Section], variables: Variables) -> Section | None:
         if key not in self.data:

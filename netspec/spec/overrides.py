@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from netspec.components.augment import AUGMENTS
-from netspec.components.initializers import INITIALIZERS
-from netspec.components.layers import LAYERS
-from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
-from netspec.components.sources import SOURCES
-from netspec.components.transforms import TRANSFORMS
 from netspec.diagnostics import Path, Problem, suggest
 from netspec.source import Plain, read_text
-
-_SECTIONS = ("data", "train", "export", "expect")
+from netspec.spec.fields import layer_fields
+from netspec.spec.language import KINDS, keys, top_level
+from netspec.spec.networks import NETWORKS
 
 
 def parse_settings(settings: list[str]) -> dict[str, Plain]:
@@ -36,19 +31,25 @@ def override(data: dict[str, Plain], settings: Mapping[str, Plain]) -> tuple[dic
     reached: dict[Path, str] = {}
     for path, value in settings.items():
         steps = path.split(".")
-        if len(steps) == 1:
+        if len(steps) == 1 and path not in keys():
             data = _set_variable(data, path, value)
             reached["vars", path] = path
-        elif steps[0] in _SECTIONS:
-            data = _set_section(data, steps, value, path)
-            reached[tuple(steps)] = path
-        elif steps[0] == "model" and len(steps) >= 3:
+        elif steps[0] == "model" and len(steps) >= 3 and not _is_of_network(data.get("model"), steps[1]):
             model, places = _set_layer(data.get("model"), steps[1], steps[2:], value, path)
             data = {**data, "model": model}
             reached |= {("model", *place): path for place in places}
+        elif steps[0] in keys() and (len(steps) == 1 or steps[0] in (*top_level(), "vars")):
+            data = _set_section(data, steps, value, path)
+            reached[tuple(steps)] = path
         else:
-            raise _nowhere(path, f"it starts with a variable, a layer (`model.stem.units`) or one of {', '.join(_SECTIONS)}")
+            known = ", ".join(key for key in top_level() if key != "model")
+            raise _nowhere(path, f"it starts with a variable, a layer (`model.stem.units`) or one of {known}")
     return data, reached
+
+
+def _is_of_network(model: Plain, word: str) -> bool:
+    """Whether a path below `model` leads into the network itself, not to a layer that is named so."""
+    return isinstance(model, dict) and (word in model or word == "outputs") and (word in NETWORKS or word == "outputs")
 
 
 def _nowhere(path: str, why: str) -> Problem:
@@ -90,8 +91,8 @@ def _set(holder: Plain, steps: list[str], value: Plain, path: str, owner: str) -
 @cache
 def _components() -> dict[str, str | None]:
     """The short field of every component that a spec can name."""
-    catalogues = (LAYERS, INITIALIZERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, SOURCES, TRANSFORMS, AUGMENTS)
-    return {name: component.short for catalogue in catalogues for name, component in catalogue.items()}
+    found = {name: component for kind in KINDS.values() for name, component in kind.catalogue.items()}
+    return {name: None if each.short in layer_fields(each) else each.short for name, each in found.items()}
 
 
 def _set_layer(model: Plain, name: str, steps: list[str], value: Plain, path: str) -> tuple[Plain, list[Path]]:

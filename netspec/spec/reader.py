@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
@@ -151,17 +151,29 @@ class Reader:
 
     def component(self, cls: type[C], value: object, at: Path) -> C | None:
         """A component from what stands beside its name: fields, nothing, or its short field alone."""
+        fields = self.fields(cls, value, at)
+        return None if fields is None else self.made(cls, fields, at, short=fields is not value and value is not None)
+
+    def fields(self, cls: type[Component], value: object, at: Path) -> Mapping[str, Any] | None:
+        """The fields that a component's value stands for; None where it can stand for none, which is reported."""
         try:
-            fields = cls.fields_from(value)
+            found = cls.fields_from(value)
         except PydanticCustomError as error:
             self._fault(custom(error.type, error.message(), error.context), at)
             return None
+        assert isinstance(found, Mapping)
+        return found
+
+    def made(self, cls: type[C], fields: Mapping[str, object], at: Path, *, short: bool = False) -> C | None:
+        """A component from its fields; `short` where its short field stood alone."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            is_short = fields is not value and value is not None
-            short = f"`{cls.type}: X` is short for `{cls.type}: {{{cls.short}: X}}`" if is_short else ""
-            self.validation_error(error, cls, fields, at, short=short)
+            told = f"`{cls.type}: X` is short for `{cls.type}: {{{cls.short}: X}}`" if short and cls.type else ""
+            for fault in faults(error, cls, fields, f"`{at[-1]}`", short=told):
+                # What is wrong inside a short field's value stands directly below the component.
+                inside = short and len(fault.path) > 1 and fault.path[0] == cls.short
+                self._fault(fault._replace(path=fault.path[1:]) if inside else fault, at)
             return None
 
     def chosen(self, catalogue: Mapping[str, type[C]], kind: str, value: object, at: Path) -> C | None:
@@ -177,12 +189,9 @@ class Reader:
             self.validation_error(error, catalogue[name], catalogue[name].fields_from(fields), place)
         return None
 
-    def validation_error(
-        self, error: ValidationError, model: type[BaseModel], value: object, at: Path, *, short: str = ""
-    ) -> None:
+    def validation_error(self, error: ValidationError, model: type[BaseModel], value: object, at: Path) -> None:
         """Every problem that Pydantic found with a value."""
-        title = f"`{at[-1]}`" if at else "the spec"
-        for fault in faults(error, model, value, title, short=short):
+        for fault in faults(error, model, value, f"`{at[-1]}`" if at else "the spec"):
             self._fault(fault, at)
 
     def _fault(self, fault: Fault, at: Path) -> None:

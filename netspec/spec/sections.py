@@ -13,7 +13,7 @@ from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
 from netspec.components.transforms.categories import class_name
 from netspec.spec.section import Section, listed, refused
-from netspec.spec.training import TrainSection
+from netspec.spec.training import Training
 
 if TYPE_CHECKING:
     AnySource: TypeAlias = Source
@@ -284,8 +284,8 @@ class DimSection(Section):
 SECTIONS: dict[str, type[Section]] = {
     "initialize": InitializeSection,
     "data": DataSection,
-    "train": TrainSection,
+    "train": Training,
     "export": ExportSection,
     "expect": ExpectSection,
 }
-"""The sections of a spec beside the model, by their keys. Under `model: gan`, `train` is an `AdversarialSection`."""
+"""The sections of a spec beside the model, by their keys. What `train` is hangs on the network: `Network.training`."""

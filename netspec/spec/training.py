@@ -124,7 +124,7 @@ class KlSection(Section):
 
 
 class Training(Section):
-    """What the training of any network has."""
+    """How a network is trained."""
 
     epochs: Count = Field(10, description="Passes over the training part.")
     batch_size: Count = Field(32, description="Examples a step.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from netspec.diagnostics import Path
 from netspec.source import Plain
+from netspec.spec.language import binders
 
 _USE = re.compile(r"\$(?:\$|([A-Za-z_]\w*)|\(([^)]*(?:\([^)]*\)[^)]*)*)\))")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -34,10 +35,11 @@ def _rounds(value: Plain | Mapping[str, Plain], at: Path) -> Iterator[Path]:
         for index, item in enumerate(value):
             yield from _rounds(item, (*at, index))
     elif isinstance(value, Mapping):
-        over, layers = value.get("over"), value.get("layers")
-        if isinstance(over, dict) and layers is not None:
-            used = set(_names(layers))
-            yield from ((*at, "over", name) for name in over if name not in used)
+        for binder in binders() - {"vars"}:
+            bound = value.get(binder)
+            if isinstance(bound, dict) and "layers" in value:
+                used = set(_names(value["layers"]))
+                yield from ((*at, binder, name) for name in bound if name not in used)
         for key, item in value.items():
             yield from _rounds(item, (*at, key))
 

@@ -16,7 +16,7 @@ from netspec.components.transforms.fitted import undo
 from netspec.data.pictures import picture
 from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic, Severity
-from netspec.spec.composites import Gan
+from netspec.spec.networks import Gan
 from netspec.spec.training import AdversarialSection
 from netspec.training.judge import Judged
 from netspec.training.steps.adversarial import draw

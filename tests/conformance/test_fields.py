@@ -190,7 +190,7 @@ def trained_and_asked(text: str) -> Any:
     spec = spec_of({**document, "train": {"loss": "mean_squared_error", "optimizer": {"sgd": 0.1}, "epochs": 1}})
     graph = graph_of(document)
     assert spec.train is not None
-    from netspec.spec.sections import TrainSection
+    from netspec.spec.training import TrainSection
 
     assert isinstance(spec.train, TrainSection)
     objective = Supervised(Functional(graph), losses_by_output(spec, graph), spec.train, 4)

@@ -288,7 +288,7 @@ BROKEN = (
     _layer(
         "residual of a word",
         "residual: relu",
-        (1, "Expected a list of layers; or fields, such as `{layers: [...], shortcut: project}`."),
+        (1, "Expected a list of layers; or fields, such as `{layers: [{dense: 16}, relu]}`."),
     ),
     _layer("a layer inside residual", "residual:\n        - relu\n        - Dense: 3", (3, CALLED.format("dense"))),
     _layer(
@@ -348,7 +348,7 @@ BROKEN = (
         "a shape as a number",
         "",
         "netspec: 1\nname: a\ninput: 28\nmodel: {mlp: {output: 2}}\n",
-        ((3, "Expected a shape such as `[28, 28, 1]`; or fields, such as `{shape: [time], vocabulary: words}`."),),
+        ((3, "Expected a list of sizes, or a variable (`$x`); or fields, such as `{shape: [28, 28, 1]}`."),),
     ),
     Tells(
         "a batch axis",

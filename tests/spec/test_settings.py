@@ -10,6 +10,7 @@ from netspec.diagnostics import SpecError
 from netspec.graph.validate import checked, required
 from netspec.source import read_text
 from netspec.spec.expand import expanded
+from netspec.spec.overrides import override
 
 TEXT = """netspec: 1
 name: x
@@ -69,3 +70,27 @@ def test_a_path_that_leads_nowhere(path: str) -> None:
         checked(read_text(TEXT, "x.yaml"), {path: 1})
     assert [d.code for d in caught.value.diagnostics] == ["NS311"]
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "at"),
+    [
+        ("initialize.freeze", False, ("initialize", "freeze")),
+        ("dims.time.max", 40, ("dims", "time", "max")),
+        ("name", "other", ("name",)),
+        ("model.autoencoder.latent", 3, ("model", "autoencoder", "latent")),
+    ],
+)
+def test_every_part_of_a_file_can_be_set(setting: str, value: Any, at: tuple[str, ...]) -> None:
+    text = """netspec: 1
+name: example
+input: [8]
+dims: {time: {max: 9}}
+model: {autoencoder: {encoder: [{dense: 4}], latent: 2, decoder: [{dense: 8}]}}
+initialize: {from: other/best, layers: {encoder: encoder}, freeze: true}
+"""
+    data, reached = override(read_text(text, "example.yaml").data, {setting: value})
+    for step in at:
+        data = data[step]
+    assert data == value
+    assert list(reached) == [at]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from netspec.components.layers import MERGES
+from netspec.components.layers.merge import Concat
 from netspec.spec.schema.kinds import (
+    A_NAME,
     BOUNDS,
     LEAVES,
+    NAME,
     OR_VARIABLE,
     VARIABLE,
     Schema,
@@ -14,6 +19,8 @@ from netspec.spec.schema.kinds import (
     expecting,
     listed,
     mapping,
+    named,
+    names,
     noted,
     number,
     phrase_of,
@@ -21,6 +28,7 @@ from netspec.spec.schema.kinds import (
     resolved,
     shown,
     slug,
+    source,
     types_of,
     words,
 )
@@ -89,15 +97,63 @@ def _phrase(branch: Schema) -> str:
 def _marked(mark: str, schema: Schema) -> Schema:
     """What a mark stands for."""
     bounds = {key: each for key, each in schema.items() if key in BOUNDS}
+    if mark in _FRAME:
+        return _FRAME[mark]()
     if mark == "padding":
         return _padding(schema["enum"])
     if mark == "number":
         return number(bounds)
     if mark == "count" and bounds != {"minimum": 1}:
         return count(bounds)
-    if mark == "layers":
-        return {}  # which list it is hangs on whether the file has blocks: see `document`
     return ref({**{leaf: leaf for leaf in LEAVES}, "steps": "preprocessing_steps", "losses": "losses"}[mark])
+
+
+def _shortcut() -> Schema:
+    phrase = f"`project`, a list of layers, {OR_VARIABLE}"
+    return words(["project"], phrase, type=["string", "array"], items=ref("layer"))
+
+
+def _merge() -> Schema:
+    merging = {"properties": {Concat.type: ref(f"layer.{Concat.type}")}, "additionalProperties": False}
+    return {"allOf": [words(MERGES, type=["string", "object"]), merging]}
+
+
+def _named_layers() -> Schema:
+    return {**named(ref("layers"), told="two or more named lists of layers"), "minProperties": 2}
+
+
+def _rounds() -> Schema:
+    lists = {"type": ["array", "string"], "minItems": 1, "pattern": VARIABLE}
+    values = expecting("a list with a value for each round", lists)
+    phrase = "variables with lists, such as `{rate: [1, 2, 4]}`"
+    variables = expecting(phrase, {"type": ["object", "string"], "pattern": VARIABLE})
+    return {"allOf": [variables], "additionalProperties": values, "minProperties": 1}
+
+
+def _shape() -> Schema:
+    sizes = {"items": ref("size"), "minItems": 1, "maxItems": 4}
+    return expecting(f"a list of sizes, {OR_VARIABLE}", {"type": ["array", "string"], "pattern": VARIABLE, **sizes})
+
+
+def _file_name() -> Schema:
+    phrase = "a name of lower case letters, digits, `_` and `-` that starts with a letter"
+    return expecting(phrase, {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$", "maxLength": 100})
+
+
+_FRAME: dict[str, Callable[[], Schema]] = {
+    "layers": lambda: ref("layers"),
+    "named_layers": _named_layers,
+    "shortcut": _shortcut,
+    "merge": _merge,
+    "reference": source,
+    "word": lambda: expecting(A_NAME, {"type": "string", "pattern": NAME}),
+    "names": names,
+    "variables": lambda: named({}),
+    "rounds": _rounds,
+    "shape": _shape,
+    "file_name": _file_name,
+}
+"""The marks of `spec.fields` and `spec.top_level`."""
 
 
 def _padding(valid: list[str]) -> Schema:

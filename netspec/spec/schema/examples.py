@@ -46,7 +46,7 @@ def examples_of(model: type[BaseModel]) -> dict[str, Any]:
 
 def fields_shown(model: type[BaseModel]) -> dict[str, Any]:
     """The fields that show what a mapping looks like: those that it needs, or the first."""
-    fields, required = examples_of(model), required_of(model)
+    fields, required = examples_of(model), [*required_of(model), *getattr(model, "alternatives", ())[:1]]
     return {name: fields[name] for name in [name for name in fields if name in required] or list(fields)[:1]}
 
 

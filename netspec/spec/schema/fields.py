@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from netspec.components.base import Component
 from netspec.components.canonical import ordered_fields
 from netspec.components.layers import Layer
+from netspec.spec.fields import layer_fields
 from netspec.spec.schema.convert import converted
 from netspec.spec.schema.examples import (
     default_of,
@@ -116,7 +117,7 @@ def _names(kind: str, catalogue: Catalogue, *, offered: bool) -> list[Schema]:
 
 def component_schema(component: type[Component]) -> Schema:
     """A component's value: its fields, its short form, nothing where it needs nothing, or a variable."""
-    found = model_schema(component, component.type)
+    found = {**model_schema(component, component.type), **_alternatives(component)}
     value = _short_value(component, found["properties"])
     fields = f"fields, such as `{flow(fields_shown(component))}`" if component.model_fields else ""
     told = "; or ".join(phrase for phrase in (phrase_of(value), fields) if phrase)
@@ -129,10 +130,22 @@ def component_schema(component: type[Component]) -> Schema:
     return {**found, "allOf": [value]}
 
 
+def _alternatives(component: type[Component]) -> Schema:
+    """Exactly one of two fields."""
+    fields: tuple[str, ...] = getattr(component, "alternatives", ())
+    if not fields:
+        return {}
+    one, other = fields
+    return {"if": {"required": [other]}, "then": {"properties": {one: False}}, "else": {"required": [one]}}
+
+
 def _short_value(component: type[Component], properties: Mapping[str, Schema]) -> Schema:
     """What may stand in place of the fields."""
     if component.short is None:
         return {}
+    if component.short in layer_fields(component):
+        # Not a plain reference: see `choice_list`.
+        return expecting("a list of layers", {"type": ["array"], "items": {"if": {}, "then": ref("layer")}})
     value = dict(properties[component.short])
     while "type" not in value and len(inner := _branches(value)) == 1:
         value = {**value, "allOf": [], "anyOf": [], **resolved(inner[0])}

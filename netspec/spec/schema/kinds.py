@@ -94,11 +94,10 @@ def listed(items: Schema, **more: Any) -> Schema:
     return expecting(f"a list, {OR_VARIABLE}", {"type": ["array", "string"], "pattern": VARIABLE, "items": items, **more})
 
 
-def names(description: str) -> Schema:
+def names() -> Schema:
     """A list of names."""
     each = expecting(A_NAME, {"type": "string", "pattern": NAME})
-    said = expecting("a list of names", {"type": "array", "items": each, "minItems": 1})
-    return {"allOf": [said], "description": description}
+    return expecting("a list of names", {"type": "array", "items": each, "minItems": 1})
 
 
 def source() -> Schema:
@@ -118,10 +117,10 @@ def where_mapping(keywords: Schema) -> Schema:
     return {"if": {"type": "object"}, "then": keywords}
 
 
-def named(values: Schema, description: str, *, told: str = "names with their values") -> Schema:
+def named(values: Schema, *, told: str = "names with their values") -> Schema:
     """A mapping from names to values."""
     keys = {"pattern": NAME, "patternErrorMessage": f"Expected {A_NAME}."}
-    found = mapping(told, propertyNames=keys, description=description)
+    found = mapping(told, propertyNames=keys)
     return {**found, "additionalProperties": values} if values else found
 
 

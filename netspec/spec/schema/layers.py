@@ -2,31 +2,33 @@
 
 There are two kinds of item. In a file without `blocks` nothing can be called, so every word that is no layer is a
 mistake and said to be one. In a file with `blocks` any word may be a block's: other frameworks' words are refused
-there only where no block could have that name.
+there only where no block could have that name. Definitions that hold layers are made once and repeated `with_calls`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from netspec.components.layers import LAYERS, MERGES
+from netspec.components.base import Component
+from netspec.components.layers import LAYERS
+from netspec.spec.fields import layer_fields
+from netspec.spec.language import items
+from netspec.spec.networks import NETWORKS
 from netspec.spec.schema.examples import first_line, least_value, required_of
+from netspec.spec.schema.fields import component_schema
 from netspec.spec.schema.hints import any_of, foreign, hints, refused
 from netspec.spec.schema.kinds import (
     A_NAME,
-    COUNT,
     NAME,
-    OR_VARIABLE,
     SOURCE,
-    VARIABLE,
     Schema,
     exactly,
     expecting,
     flow,
-    mapping,
-    named,
-    names,
     noted,
     placeholders,
     ref,
@@ -34,71 +36,77 @@ from netspec.spec.schema.kinds import (
     snippet,
     source,
     where_mapping,
-    words,
 )
+from netspec.spec.scopes import SCOPES
+from netspec.spec.top_level import BlockSection
 
-SCOPES = {
-    "residual": ("Adds its input to what its layers make of it: `y = x + f(x)`.", "\n    - $1"),
-    "parallel": (
-        "Several named paths from the same tensor, merged.",
-        "\n    paths:\n      ${1:wide}:\n        - $2\n      ${3:deep}:\n        - $4\n    merge: ${5:concat}",
-    ),
-    "repeat": ("The layers several times, each round with its own weights.", "\n    times: ${1:3}\n    layers:\n      - $2"),
-    "share": ("The named layer or block once more: the same weights.", "${1:tower}\n  from: ${2:right}"),
-    "block": ("Layers as a scope of their own.", "\n    layers:\n      - $1"),
-}
-"""Items that hold layers: what they are, and what completion writes after the colon."""
 SIBLINGS = ("name", "from")
-WORDS = (*LAYERS, *SCOPES, "activation")
+WORDS = items()
 """What an item of a list of layers can be, beside a call."""
 _FIELDS = sorted({name for layer in LAYERS.values() for name in layer.model_fields} - {*WORDS, *SIBLINGS})
 _NEEDS_VALUE = [name for name, layer in LAYERS.items() if required_of(layer)]
 _BARE = [name for name in LAYERS if name not in _NEEDS_VALUE]
+_CALLS = "_with_calls"
+
+
+def definitions() -> Schema:
+    """What holds layers, in both kinds: layers, items, scopes, networks and blocks."""
+    found: Schema = {
+        "layers": _layers(),
+        "layer": _Item(calls=False).schema(),
+        **{f"scope.{name}": component_schema(scope) for name, scope in SCOPES.items()},
+        **{f"network.{name}": component_schema(network) for name, network in NETWORKS.items()},
+    }
+    calling = {**found, "layer": _Item(calls=True).schema()}
+    block = {**component_schema(BlockSection), "title": "block"}
+    return {
+        **found,
+        **{name + _CALLS: with_calls(calling[name]) for name in _holders()},
+        "block": with_calls(block),
+        **_shared(),
+    }
+
+
+@cache
+def _holders() -> frozenset[str]:
+    """The definitions that hold layers, which may be calls of blocks."""
+    kinds: dict[str, Mapping[str, type[Component]]] = {"scope": SCOPES, "network": NETWORKS}
+    holding = {f"{kind}.{name}" for kind, all in kinds.items() for name, each in all.items() if layer_fields(each)}
+    return frozenset({"layers", "layer", *holding})
+
+
+def with_calls(schema: Any) -> Any:
+    """A schema whose references to what holds layers are to those definitions that may call blocks."""
+    if isinstance(schema, list):
+        return [with_calls(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    meant = str(schema.get("$ref", "")).removeprefix("#/definitions/")
+    return ref(meant + _CALLS) if meant in _holders() else {key: with_calls(each) for key, each in schema.items()}
+
+
+def _layers() -> Schema:
+    # Not a plain reference: see `choice_list`.
+    each = {"if": {}, "then": ref("layer")}
+    said = expecting("a list of layers: start each with `- `", {"type": "array"})
+    return {"allOf": [said], "items": each, "minItems": 1, "description": "Layers, top to bottom."}
 
 
 @dataclass(frozen=True)
-class Items:
-    """The definitions of one kind of item; `calls` tells whether it may call a block."""
+class _Item:
+    """One kind of item; `calls` tells whether it may call a block."""
 
     calls: bool
 
-    def definitions(self) -> Schema:
-        """Every definition by name."""
-        scopes = {
-            "residual": self._residual(),
-            "parallel": self._parallel(),
-            "repeat": self._repeat(),
-            "block": self._block_in_place(),
-        }
-        return {
-            self._name("layers"): self._layers(),
-            self._name("layer"): self._item(),
-            **{self._name(f"scope.{name}"): {"title": name, **scope} for name, scope in scopes.items()},
-        }
-
-    @property
-    def layers(self) -> Schema:
-        """A list of layers."""
-        return ref(self._name("layers"))
-
-    def _name(self, name: str) -> str:
-        return f"{name}_with_calls" if self.calls else name
-
-    def _layers(self) -> Schema:
-        # Not a plain reference: see `choice_list`.
-        each = {"if": {}, "then": ref(self._name("layer"))}
-        said = expecting("a list of layers: start each with `- `", {"type": "array"})
-        return {"allOf": [said], "items": each, "minItems": 1, "description": "Layers, top to bottom."}
-
-    def _item(self) -> Schema:
+    def schema(self) -> Schema:
         """One type for the item: its layer's key with the value, `name` and `from`; other keys are calls of blocks.
 
         The layers stand in `layer_values` for validation and hover, and once more in `new_layer` for completion,
         which is to offer them only where the item has no value yet.
         """
-        scopes = {name: ref(self._name(f"scope.{name}")) for name in SCOPES if name != "share"}
-        quiet = {name: {"allOf": [scope], "doNotSuggest": True} for name, scope in scopes.items()}
+        quiet = {name: {"allOf": [ref(f"scope.{name}")], "doNotSuggest": True} for name in SCOPES}
         example = flow({"conv2d": least_value(LAYERS["conv2d"])})[1:-1]
+        again = [name for name, scope in SCOPES.items() if scope.needs_from]
         return {
             "description": "A layer's name, or its name with its value; beside it perhaps `name` and `from`.",
             "allOf": [
@@ -107,7 +115,7 @@ class Items:
                 ref("layer_alone"),
                 refused(_NEEDS_VALUE, f"This layer needs a value: write `- dense: 64` or `- {example}`."),
                 where_mapping({"properties": quiet, "propertyNames": {"allOf": self._keys()}, "allOf": [ref("layer_values")]}),
-                {"if": {"type": "object", "required": ["share"]}, "then": _READS_AGAIN},
+                *({"if": {"type": "object", "required": [name]}, "then": _reads_again(name)} for name in again),
                 _one_layer(),
             ],
             "if": {
@@ -146,109 +154,14 @@ class Items:
     def _theirs(self) -> list[str]:
         return [word for theirs in self._refused().values() for word in theirs]
 
-    def _residual(self) -> Schema:
-        told = "`project` fits the input by a 1x1 convolution and batch norm where shapes differ; or layers."
-        phrase = f"`project`, a list of layers, {OR_VARIABLE}"
-        each = ref(self._name("layer"))
-        shortcut = words(["project"], phrase, type=["string", "array"], items=each)
-        expected = "a list of layers; or fields, such as `{layers: [...], shortcut: project}`"
-        return {
-            "allOf": [expecting(expected, {"type": ["array", "object"]})],
-            "items": {"if": {}, "then": each},
-            "description": SCOPES["residual"][0],
-            "properties": {
-                "layers": self.layers,
-                "shortcut": noted(shortcut, {"description": told, "examples": ["project"]}),
-            },
-            "required": ["layers"],
-            "additionalProperties": False,
-        }
 
-    def _parallel(self) -> Schema:
-        paths = named(self.layers, "The paths by name; their order counts.", told="two or more named lists of layers")
-        merge = words(MERGES, type=["string", "object"])
-        merging = {"properties": {"concat": ref("layer.concat")}, "additionalProperties": False}
-        notes = {"description": "How their results are joined.", "default": "concat"}
-        return mapping(
-            "fields, such as `{paths: {wide: [...], deep: [...]}, merge: concat}`",
-            description=SCOPES["parallel"][0],
-            properties={
-                "paths": {"anyOf": [{**paths, "minProperties": 2}], "description": paths["description"]},
-                "merge": {"allOf": [merge, merging], **notes},
-            },
-            required=["paths"],
-            additionalProperties=False,
-        )
-
-    def _repeat(self) -> Schema:
-        values = expecting(
-            "a list with a value for each round", {"type": ["array", "string"], "minItems": 1, "pattern": VARIABLE}
-        )
-        variables = expecting(
-            "variables with lists, such as `{rate: [1, 2, 4]}`", {"type": ["object", "string"], "pattern": VARIABLE}
-        )
-        over = {"allOf": [variables], "additionalProperties": values, "minProperties": 1}
-        told = "Variables with a value for each round: `{rate: [1, 2, 4]}` is `$rate` inside."
-        lists = {"defaultSnippets": [snippet("{${1:rate}: [${2:1, 2, 4}]}", "{rate: [1, 2, 4]}")]}
-        times = expecting(f"a whole number, {OR_VARIABLE}", {"type": ["integer", "string"], "minimum": 1, "pattern": COUNT})
-        return mapping(
-            "fields, such as `{times: 3, layers: [...]}`",
-            description=SCOPES["repeat"][0],
-            properties={
-                "times": noted(times, {"description": "How many rounds.", "examples": [3]}),
-                "over": noted(over, {"description": told, **lists}),
-                "layers": self.layers,
-            },
-            required=["layers"],
-            additionalProperties=False,
-            **{"if": {"required": ["over"]}, "then": {"properties": {"times": False}}, "else": {"required": ["times"]}},
-        )
-
-    def _block_in_place(self) -> Schema:
-        kind = expecting(A_NAME, {"type": "string", "pattern": NAME})
-        return mapping(
-            "fields, such as `{layers: [...]}`",
-            description=SCOPES["block"][0],
-            properties={
-                "layers": self.layers,
-                "type": noted(kind, {"description": "The word in automatic names.", "default": "block"}),
-                "inputs": {**names("What it reads."), "defaultSnippets": [_TWO_INPUTS]},
-                "remat": _remat(),
-            },
-            required=["layers"],
-            additionalProperties=False,
-        )
+def _reads_again(name: str) -> Schema:
+    return {"required": ["from"], "errorMessage": f"`{name}` needs `from`: what the layer reads this time."}
 
 
-_READS_AGAIN = {"required": ["from"], "errorMessage": "`share` needs `from`: what the layer reads this time."}
-_TWO_INPUTS = snippet("[${1:below}, ${2:skip}]", "[below, skip]")
-
-
-def block() -> Schema:
-    """A block of the file."""
-    variables = named({}, "Variables with their defaults; `required` has none.", told="names with their defaults")
-    return mapping(
-        "fields, such as `{layers: [...]}`",
-        title="block",
-        description="Layers with variables of their own; the last one is the block's output.",
-        properties={
-            "vars": {**variables, "defaultSnippets": [snippet("{${1:filters}: ${2:required}}", "{filters: required}")]},
-            "inputs": {**names("Names of what the call's `from` gives, in order."), "defaultSnippets": [_TWO_INPUTS]},
-            "layers": Items(calls=True).layers,
-            "remat": _remat(),
-        },
-        required=["layers"],
-        additionalProperties=False,
-    )
-
-
-def shared_definitions() -> Schema:
+def _shared() -> Schema:
     """What both kinds of item have in common."""
-    values = {
-        **{name: ref(f"layer.{name}") for name in LAYERS},
-        "share": {**source(), "description": SCOPES["share"][0]},
-        "activation": ref("activation"),
-    }
+    values = {**{name: ref(f"layer.{name}") for name in LAYERS}, "activation": ref("activation")}
     quiet = {name: {"allOf": [value], "doNotSuggest": True, **_short_example(name)} for name, value in values.items()}
     bare = [snippet(name, name, first_line(LAYERS[name])) for name in _BARE]
     return {
@@ -276,8 +189,8 @@ def _new_layer() -> Schema:
         value = least_value(LAYERS[name])
         offered = {"description": first_line(LAYERS[name]), "defaultSnippets": [snippet(placeholders(value), flow(value))]}
         found[name] = noted(ref(f"layer.{name}"), offered)
-    for name, (told, body) in SCOPES.items():
-        found[name] = {"description": told, "defaultSnippets": [snippet(body, f"{name}: ...")]}
+    for name, scope in SCOPES.items():
+        found[name] = {"description": first_line(scope), "defaultSnippets": [snippet(scope.snippet, f"{name}: ...")]}
     return found
 
 
@@ -300,11 +213,6 @@ def _siblings() -> Schema:
         "name": {**name, "description": "The layer's name, for `from`."},
         "from": noted(sources, {"description": about, "examples": ["above"]}),
     }
-
-
-def _remat() -> Schema:
-    told = "Computes the inner values again in the backward pass instead of keeping them."
-    return noted(ref("switch"), {"description": told, "default": False})
 
 
 def _one_layer() -> Schema:

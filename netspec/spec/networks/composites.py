@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from netspec.components.base import Component
+from netspec.components.base import written
 from netspec.components.fields import Bool, Count, Fraction, NotNegative, Size
 from netspec.components.layers import LAYERS, Layer
 from netspec.components.layers.base import ActivationChoice
 from netspec.diagnostics import Path, Problem
-from netspec.spec.items import BlockItem, Item, LayerItem, Net
+from netspec.spec.fields import Layers
+from netspec.spec.items import Item, LayerItem, Net, ScopeItem
+from netspec.spec.networks.base import Network
+from netspec.spec.scopes import Block
 from netspec.spec.section import Section
+from netspec.spec.training import AdversarialSection
 from netspec.tensor import DType, TensorType
 
-Layers = Annotated[Any, WithJsonSchema({"x-netspec": "layers"})]
-"""A list of layers as it was written: `scopes.ItemReader` reads it."""
 _LATENT = {
     "anyOf": [
         {"x-netspec": "count", "minimum": 1},
@@ -61,15 +62,8 @@ class Anomaly(Section):
     )
 
 
-class Composite(Component):
+class Composite(Network):
     """A network whose parts are lists of layers."""
-
-    parts: ClassVar[tuple[str, ...]] = ()
-    """The fields that hold lists of layers."""
-
-    def networks(self, bodies: Mapping[str, tuple[Item, ...]], inputs: Mapping[str, TensorType], at: Path) -> dict[str, Net]:
-        """The graphs-to-be, the one that is shipped first. Raises Problem where the parts do not fit the inputs."""
-        raise NotImplementedError
 
     def _only_input(self, inputs: Mapping[str, TensorType]) -> tuple[str, TensorType]:
         if len(inputs) != 1:
@@ -86,7 +80,7 @@ class Autoencoder(Composite):
     """
 
     type = "autoencoder"
-    parts = ("encoder", "decoder")
+    names_outputs = True
     encoder: Layers = Field(description="Layers from the input to what the code is made of.", examples=[[{"dense": 64}]])
     latent: Size | None = Field(
         None,
@@ -103,20 +97,29 @@ class Autoencoder(Composite):
         None, description="Gives the reconstruction error as a second output, `anomaly`.", examples=[{"quantile": 0.99}]
     )
 
-    def networks(self, bodies: Mapping[str, tuple[Item, ...]], inputs: Mapping[str, TensorType], at: Path) -> dict[str, Net]:
+    def networks(self, inputs: Mapping[str, TensorType], at: Path) -> dict[str, Net]:
         name, _ = self._only_input(inputs)
         made = at if self.latent is None else (*at, "latent")
         items: list[Item] = [
-            BlockItem((*at, "encoder"), "encoder", bodies["encoder"], name="encoder", sources=(name,)),
+            _part((*at, "encoder"), self.encoder, (name,)),
             *self._code(made),
         ]
         if self.sparsity:
             items.append(_layer((*at, "sparsity"), "activity_regularization", {"l1": self.sparsity}))
-        items.append(BlockItem((*at, "decoder"), "decoder", bodies["decoder"], name="decoder"))
+        items.append(_part((*at, "decoder"), self.decoder))
         if self.anomaly is not None:
             items.append(_layer((*at, "anomaly"), "reconstruction_error", {}, "anomaly", ("decoder", name)))
         outputs = ("decoder", *(("anomaly",) if self.anomaly is not None else ()))
         return {"network": Net(inputs, tuple(items), at, outputs)}
+
+    def with_outputs(self, nets: dict[str, Net], names: tuple[str, ...]) -> dict[str, Net]:
+        """What the network is trained on has to be among them."""
+        (net,) = nets.values()
+        missing = [output for output in net.outputs or () if output not in names]
+        if missing:
+            help = f"write `outputs: {written([*missing, *names])}`"
+            raise Problem("NS202", f"an {self.type} gives `{missing[0]}`, but `outputs` leaves it out", help=help)
+        return super().with_outputs(nets, names)
 
     def _code(self, at: Path) -> list[Item]:
         if self.latent is None:
@@ -137,7 +140,7 @@ class Gan(Composite):
     """
 
     type = "gan"
-    parts = ("generator", "discriminator")
+    training = AdversarialSection
     latent: Annotated[Latent, BeforeValidator(lambda value: _latent(value)), WithJsonSchema(_LATENT)] = Field(
         description="What the generator draws: how many numbers.", examples=[64]
     )
@@ -149,18 +152,23 @@ class Gan(Composite):
     )
     condition: Condition | None = Field(None, description="Both sides are told a class.", examples=[{"classes": 10}])
 
-    def networks(self, bodies: Mapping[str, tuple[Item, ...]], inputs: Mapping[str, TensorType], at: Path) -> dict[str, Net]:
+    def networks(self, inputs: Mapping[str, TensorType], at: Path) -> dict[str, Net]:
         name, real = self._only_input(inputs)
         told = {} if self.condition is None else {"condition": TensorType((), DType.int32, self.condition.classes)}
         drawn = {"latent": TensorType((self.latent.size,)), **told}
         return {
-            "generator": Net(drawn, bodies["generator"], (*at, "generator"), prefix="generator"),
-            "discriminator": Net({name: real, **told}, bodies["discriminator"], (*at, "discriminator"), prefix="discriminator"),
+            "generator": Net(drawn, self.generator, (*at, "generator"), prefix="generator"),
+            "discriminator": Net({name: real, **told}, self.discriminator, (*at, "discriminator"), prefix="discriminator"),
         }
 
 
 def _latent(value: object) -> object:
     return value if isinstance(value, Mapping | Latent) else {"size": value}
+
+
+def _part(at: Path, layers: Layers, sources: tuple[str, ...] | None = None) -> ScopeItem:
+    """A list of layers as a block of the same name."""
+    return ScopeItem(at, (Block.called(str(at[-1]), layers),), str(at[-1]), sources)
 
 
 def _layer(
@@ -171,15 +179,3 @@ def _layer(
 
 
 COMPOSITES: dict[str, type[Composite]] = {composite.type: composite for composite in (Autoencoder, Gan)}
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """What `model` says: the networks by name, the one that is shipped first, and the composite that they came from."""
-
-    networks: dict[str, Net]
-    composite: Composite | None = None
-    bodies: Mapping[str, tuple[Item, ...]] | None = None
-    """The composite's own lists of layers, for its canonical form."""
-    outputs: tuple[str, ...] | None = None
-    """The outputs as they were given."""

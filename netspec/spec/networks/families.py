@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import Field, field_validator
 
-from netspec.components.base import Component, one_of
+from netspec.components.base import one_of
 from netspec.components.fields import Bool, Padding, Rate, Size, Window
 from netspec.components.layers import LAYERS, Layer
 from netspec.components.layers.activation import Relu
@@ -13,7 +13,9 @@ from netspec.components.layers.base import ActivationChoice
 from netspec.components.layers.core import Dense, Dropout, Embedding, Flatten
 from netspec.components.layers.norm import LAYERS as NORMS
 from netspec.diagnostics import Path, Problem
-from netspec.spec.items import Item, LayerItem
+from netspec.spec.items import LayerItem, Net
+from netspec.spec.networks.base import LayerList, Network
+from netspec.tensor import TensorType
 
 _NORMS: dict[str, type[Layer]] = {layer.type: layer for layer in NORMS}
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ else:
     Normalization = one_of(lambda: _NORMS, "normalization")
 
 
-class Family(Component):
-    """A network in one mapping."""
+class Family(Network):
+    """A chain of layers by its sizes: a short form that expands to layers."""
 
     activation: ActivationChoice | None = Field(default_factory=Relu, description="After every hidden layer.")
     normalization: Normalization | None = Field(
@@ -38,6 +40,19 @@ class Family(Component):
     def layers(self, rank: int) -> list[Layer]:
         """The layers for an input of `rank` axes. Raises Problem where the family does not fit it."""
         raise NotImplementedError
+
+    def networks(self, inputs: Mapping[str, TensorType], at: Path) -> dict[str, Net]:
+        if len(inputs) != 1:
+            help = f"write `layers:`, and join the inputs first: `- concat: [{', '.join(inputs)}]`"
+            raise Problem("NS213", f"`{self.type}` reads one input, but there are {len(inputs)}", help=help)
+        (x,) = inputs.values()
+        items = tuple(LayerItem(at, layer.type, layer) for layer in self.layers(x.rank))
+        return {"network": Net(inputs, items, at[:1])}
+
+    def canonical(self, nets: Mapping[str, Net]) -> Network:
+        """Families have become layers."""
+        (net,) = nets.values()
+        return LayerList(layers=net.items)
 
     def _hidden(self, layer: Layer) -> list[Layer]:
         """A hidden layer with its normalisation and activation."""
@@ -152,12 +167,3 @@ class LstmFamily(Recurrence):
 
 
 FAMILIES: dict[str, type[Family]] = {family.type: family for family in (Mlp, Cnn, RnnFamily, GruFamily, LstmFamily)}
-
-
-def family_items(family: Family, inputs: Mapping[str, Any], at: Path) -> tuple[Item, ...]:
-    """The items that a family stands for. Raises Problem where it does not fit the input."""
-    if len(inputs) != 1:
-        help = f"write `layers:`, and join the inputs first: `- concat: [{', '.join(inputs)}]`"
-        raise Problem("NS213", f"`{family.type}` reads one input, but there are {len(inputs)}", help=help)
-    (x,) = inputs.values()
-    return tuple(LayerItem(at, layer.type, layer) for layer in family.layers(x.rank))
