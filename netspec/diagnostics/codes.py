@@ -8,17 +8,35 @@ promises, NS9xx defects of netspec.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import ndiff
+
+from netspec.diagnostics.outside import OUTSIDE
 
 
 @dataclass(frozen=True)
 class Code:
-    """What `netspec explain` prints. `bad` and `good` are empty where a spec alone cannot show it."""
+    """What `netspec explain` prints. `bad` and `good` are whole specs, empty where a spec alone cannot show the code."""
 
     code: str
     title: str
     why: str
     bad: str = ""
     good: str = ""
+
+    @property
+    def lines(self) -> tuple[list[str], list[str]]:
+        """The lines that make the mistake, and those that mend it: of the specs, or of a terminal or file."""
+        if not self.bad:
+            wrong, right = OUTSIDE[self.code]
+            return wrong.splitlines(), right.splitlines()
+        bad, good = self.bad.splitlines(), self.good.splitlines()
+        changes = [line for line in ndiff(bad, good) if line[:2] in ("- ", "+ ")]
+        wrong, right = ([line[2:] for line in changes if line[0] == sign] for sign in "-+")
+        if wrong != right:
+            return wrong, right
+        moved = [index for index, (one, other) in enumerate(zip(bad, good, strict=True)) if one != other]
+        stretch = slice(moved[0], moved[-1] + 1)
+        return bad[stretch], good[stretch]
 
 
 def _layers(layers: str, *, input: str = "[8, 8, 3]", rest: str = "") -> str:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from netspec.cli.main import application
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.diagnostics.codes import CODES
+from netspec.diagnostics.codes import CODES, Code
+from netspec.diagnostics.outside import OUTSIDE
 from netspec.graph.validate import checked
 from netspec.source import read_text
 
@@ -35,11 +40,39 @@ def test_the_good_example_gives_nothing(code: object) -> None:
     assert diagnose(code.good) == ()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("code", CODES.values(), ids=lambda c: c.code)
+def test_every_code_shows_a_mistake_and_its_mending(code: Code) -> None:
+    wrong, right = code.lines
+    assert wrong != right
+    assert wrong or right
+    assert (code.code in OUTSIDE) == (not code.bad), "what a spec can show is shown by a spec"
+
+
+def test_all_codes_are_listed() -> None:
+    listed = CliRunner().invoke(application(), ["explain"]).stdout
+    for code in CODES.values():
+        assert f"{code.code}  {code.title}\n" in listed
+        assert all(line.strip() in listed for part in code.lines for line in part)
+
+
+def test_commands_in_examples_exist() -> None:
+    """The verbs and options that examples beyond specs show are those of the command."""
+    verbs = {
+        name: {option for each in verb.params for option in each.opts}
+        for name, verb in get_command(application()).commands.items()
+    }  # type: ignore[attr-defined]
+    for wrong, right in OUTSIDE.values():
+        for command in re.findall(r"netspec ([a-z]+)([^;#]*)", f"{wrong}\n{right}"):
+            verb, rest = command
+            assert verb in verbs, command
+            assert set(re.findall(r" (--?[a-z-]+)", rest)) <= verbs[verb], command
+
+
 def test_every_code_that_is_raised_is_explained() -> None:
     raised = {
         code.upper()
         for path in PACKAGE.rglob("*.py")
-        if path.name != "codes.py"
+        if path.name not in ("codes.py", "outside.py")
         for code in re.findall(r'"(NS\d{3}|ns\d{3})"', path.read_text())
     }
     assert raised <= CODES.keys(), sorted(raised - CODES.keys())
