@@ -93,7 +93,10 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _beside(path: Path) -> Iterator[IO[bytes]]:
     if path.exists() and not path.is_file():
-        with path.open("wb") as stream:
+        # Without waiting: a pipe that nobody reads is an error at once, and not a hang.
+        opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        os.set_blocking(opened, True)
+        with os.fdopen(opened, "wb") as stream:
             yield stream
         return
     target = path.resolve() if path.is_symlink() else path

@@ -31,9 +31,9 @@ class Code:
             return wrong.splitlines(), right.splitlines()
         bad, good = self.bad.splitlines(), self.good.splitlines()
         changes = [line for line in ndiff(bad, good) if line[:2] in ("- ", "+ ")]
-        wrong, right = ([line[2:] for line in changes if line[0] == sign] for sign in "-+")
-        if wrong != right:
-            return wrong, right
+        removed, added = ([line[2:] for line in changes if line[0] == sign] for sign in "-+")
+        if removed != added:
+            return removed, added
         moved = [index for index, (one, other) in enumerate(zip(bad, good, strict=True)) if one != other]
         stretch = slice(moved[0], moved[-1] + 1)
         return bad[stretch], good[stretch]

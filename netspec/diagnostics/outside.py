@@ -42,8 +42,8 @@ OUTSIDE: dict[str, tuple[str, str]] = {
         "netspec train spec.yaml --set train.optimizer=sgd",
     ),
     "NS410": (
-        "netspec export spec.yaml  # input: [time, 4], flattened",
-        "netspec export spec.yaml --dim time=24",
+        "netspec compile spec.yaml  # input: [time, 4], flattened",
+        "netspec compile spec.yaml --dim time=24",
     ),
     "NS412": (
         "dims: {time: {max: 50}}  # the data have 64 steps",
@@ -163,11 +163,11 @@ OUTSIDE: dict[str, tuple[str, str]] = {
     ),
     "NS601": (
         "netspec export runs/digits-cnn  # a defect of netspec: please report it",
-        "netspec export runs/digits-cnn --set export.inputs=prepared",
+        "netspec export runs/digits-cnn --inputs prepared",
     ),
     "NS602": (
         "netspec export runs/sentences  # its text is cut by a rule that ONNX has not",
-        "netspec export runs/sentences --set export.inputs=prepared",
+        "netspec export runs/sentences --inputs prepared",
     ),
     "NS603": (
         "netspec verify resnet50.onnx  # made by another tool",
