@@ -39,9 +39,14 @@ def test_what_fails_half_way_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before")
     path.chmod(0o640)
-    with pytest.raises(RuntimeError), written_whole(path) as stream:
-        stream.write(b"half")
-        raise RuntimeError
+
+    def half() -> None:
+        with written_whole(path) as stream:
+            stream.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
     write_whole(path, "after")

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from typer.main import get_command
 from typer.testing import CliRunner
 
