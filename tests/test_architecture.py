@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "netspec"
-CORE = {"tensor", "emit", "diagnostics", "files", "machine"}
+CORE = {"tensor", "emit", "diagnostics", "files", "machine", "randomness"}
 SPEC = CORE | {"source", "components", "spec"}
 GRAPH = SPEC | {"graph"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "diagnostics": set(),
     "files": {"diagnostics"},
     "machine": set(),
+    "randomness": set(),
     "source": {"diagnostics", "files"},
     "components": CORE | {"ops", "components"},
     "spec": SPEC,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -11,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from netspec import randomness
 from netspec.graph.ir import Graph, Node, Port
+from netspec.randomness import folded
 from netspec.tensor import Dim, TensorType, bind, names_in
 
 Lengths: TypeAlias = Mapping[str, jax.Array]
@@ -34,13 +35,13 @@ class Network(nnx.Module):
     """
 
     def __init__(self, graph: Graph, seed: jax.Array | int = 0) -> None:
-        key = jax.random.key(seed) if isinstance(seed, int) else seed
+        key = randomness.key(seed, "weights") if isinstance(seed, int) else seed
         modules: dict[str, nnx.Module] = {}
         functions: dict[str, Callable[..., jax.Array]] = {}
         for node in graph.nodes:
             if node.weight_scope in modules:
                 continue
-            form = node.op.flax(node.input_types, nnx.Rngs(params=fold_name(key, node.weight_scope)))
+            form = node.op.flax(node.input_types, nnx.Rngs(params=folded(key, node.weight_scope)))
             if isinstance(form, nnx.Module):
                 modules[node.weight_scope] = form
             else:
@@ -103,7 +104,7 @@ class Network(nnx.Module):
         form: Any = self.wiring.functions.get(node.name) or self.nodes[node.weight_scope]
         options: dict[str, Any] = {}
         if node.op.stochastic:
-            options["rngs"] = None if given.rngs is None else fold_name(given.rngs, node.name)
+            options["rngs"] = None if given.rngs is None else folded(given.rngs, node.name)
         rule = node.op.length_rule(node.input_types)
         lengths = given.of(node.input_types[0]) if rule in ("uses", "masks") else None
         if rule == "uses":
@@ -146,11 +147,6 @@ def zeroed(x: jax.Array, lengths: jax.Array) -> jax.Array:
     return jnp.where(valid.reshape(*valid.shape, *(1,) * (x.ndim - 2)), x, 0)
 
 
-def fold_name(key: jax.Array, name: str) -> jax.Array:
-    """A key of its own for a name."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))
-
-
 def weight_name(path: tuple[Any, ...]) -> str:
     """`stem/kernel` for the path of a variable in the network's state."""
     _, scope, *rest = (str(step) for step in path)
@@ -184,7 +180,7 @@ class Functional:
             flat = nnx.to_flat_state(nnx.state(Network(self.graph, key)))
             return {weight_name(path): variable[...] for path, variable in flat}
 
-        weights = fresh(jax.random.key(seed))
+        weights = fresh(randomness.key(seed, "weights"))
         return self.divide(weights)
 
     def divide(self, weights: Mapping[str, jax.Array]) -> tuple[Weights, Weights]:

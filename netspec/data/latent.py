@@ -8,6 +8,7 @@ import numpy as np
 
 from netspec.components.transforms.categories import Label
 from netspec.components.transforms.pipeline import InputPipe, Preprocess
+from netspec.randomness import generator
 from netspec.spec import Spec
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +27,7 @@ def codes(spec: Spec, preprocess: Preprocess, rows: int, seed: int, label: str |
         return None
     distribution: Literal["normal", "uniform"] = spec.gan.latent.distribution if spec.gan is not None else "normal"
     size = [int(dim) for dim in preprocess.inputs[name].type.shape if isinstance(dim, int)]
-    random = np.random.default_rng(seed)
+    random = generator(seed, "latent")
     shape = (rows, *size)
     values = random.uniform(-1.0, 1.0, shape) if distribution == "uniform" else random.standard_normal(shape)
     found: dict[str, Array] = {name: values.astype(np.float32)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netspec.diagnostics import Problem
+from netspec.randomness import generator
 
 if TYPE_CHECKING:
     from netspec.spec.sections import Split
@@ -27,7 +27,7 @@ def split_rows(
     elif groups is not None:
         parts = _grouped(groups, wanted, split.seed)
     else:
-        order = np.random.default_rng(split.seed).permutation(rows)
+        order = generator(split.seed, "split").permutation(rows)
         parts = _cut(order, _sizes(rows, wanted))
     for part, found in parts.items():
         asked = part == "train" or wanted.get(part)
@@ -60,13 +60,13 @@ def _in_order(rows: int, sizes: dict[str, int]) -> dict[str, Rows]:
 def _stratified(labels: np.ndarray[Any, Any], wanted: dict[str, float | int], seed: int) -> dict[str, Rows]:
     rows = len(labels)
     shares = {part: share if isinstance(share, float) else share / rows for part, share in wanted.items()}
-    generator = np.random.default_rng(seed)
+    random = generator(seed, "split")
     gathered: dict[str, list[Rows]] = {"train": [], "validation": [], "test": []}
     _, classes = np.unique(labels.astype(str), return_inverse=True)
     # Every class is cut at its share of the way, and what rounding leaves over is carried to the next.
     carried = dict.fromkeys(wanted, 0.0)
     for label in range(classes.max() + 1):
-        members = generator.permutation(np.flatnonzero(classes == label))
+        members = random.permutation(np.flatnonzero(classes == label))
         sizes = {}
         for part, share in shares.items():
             exact = len(members) * share + carried[part]
@@ -74,18 +74,10 @@ def _stratified(labels: np.ndarray[Any, Any], wanted: dict[str, float | int], se
             carried[part] = exact - sizes[part]
         for part, found in _cut(members, sizes).items():
             gathered[part].append(found)
-    return {part: generator.permutation(np.concatenate(found)) for part, found in gathered.items()}
+    return {part: random.permutation(np.concatenate(found)) for part, found in gathered.items()}
 
 
 def _grouped(groups: np.ndarray[Any, Any], wanted: dict[str, float | int], seed: int) -> dict[str, Rows]:
     names, member = np.unique(groups.astype(str), return_inverse=True)
-    parts = _cut(np.random.default_rng(seed).permutation(len(names)), _sizes(len(names), wanted))
+    parts = _cut(generator(seed, "split").permutation(len(names)), _sizes(len(names), wanted))
     return {part: np.flatnonzero(np.isin(member, found)) for part, found in parts.items()}
-
-
-def permutation(rows: int, seed: int, epoch: int) -> Rows:
-    """The order in which an epoch reads its rows: a pure function of seed and epoch."""
-    return np.random.default_rng(np.random.SeedSequence([seed, epoch])).permutation(rows)
-
-
-__all__: Sequence[str] = ("Rows", "permutation", "split_rows")

@@ -13,6 +13,7 @@ from netspec.components.transforms.pipeline import ColumnPipe, InputPipe, Prepro
 from netspec.components.transforms.sequences import PADDING, Tokenize
 from netspec.data.place import Place
 from netspec.graph.ir import Graph
+from netspec.randomness import generator
 from netspec.spec.sections import SeriesSection
 from netspec.tensor import Dim, Formula, TensorType
 
@@ -39,7 +40,7 @@ class Stream:
         """The windows of an epoch: they start at a place of its own, a pure function of seed and epoch."""
         count = max(1, (len(self.ids) - 1) // self.window - 1)
         room = len(self.ids) - 1 - count * self.window
-        offset = int(np.random.default_rng(np.random.SeedSequence([seed, epoch, 1])).integers(0, max(1, room)))
+        offset = int(generator(seed, "window_start", epoch).integers(0, max(1, room)))
         inputs, targets = self.windows(offset)
         return inputs[:count], targets[:count]
 

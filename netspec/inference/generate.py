@@ -14,6 +14,7 @@ from netspec.components.transforms.sequences import FIRST, UNKNOWN, Tokenize
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.objective import logits
 from netspec.inference.run import Run
+from netspec.randomness import key
 
 Array = np.ndarray[Any, Any]
 
@@ -46,12 +47,12 @@ class Generator:
         At temperature 0 each is the likeliest one. Each draw is a pure function of the seed and its place.
         Raises SpecError NS506 for a prompt with what the training part never had.
         """
-        return self._said(self._ids(prompt), length, temperature, jax.random.key(seed))
+        return self._said(self._ids(prompt), length, temperature, seed)
 
-    def _said(self, ids: list[int], length: int, temperature: float, key: jax.Array) -> Iterator[str]:
+    def _said(self, ids: list[int], length: int, temperature: float, seed: int) -> Iterator[str]:
         blank = "" if self.tokenize.by == "character" else " "
         for place, scores in zip(range(length), self._scores(ids), strict=False):
-            token = int(self._draw(jax.random.fold_in(key, place), scores, temperature))
+            token = int(self._draw(key(seed, "tokens", place), scores, temperature))
             ids.append(token)
             yield blank + self.words[token]
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from netspec.data.prepare import Part
-from netspec.data.split import permutation
+from netspec.randomness import generator, permutation
 
 Array = np.ndarray[Any, Any]
 _QUANTILES = (0.25, 0.5, 0.75, 0.9, 1.0)
@@ -145,7 +145,7 @@ class BucketFeed(Feed):
             full = len(rows) // self.batch * self.batch
             pieces += [Piece(data, each[None]) for each in rows[:full].reshape(-1, self.batch)]
             over = rows[full:]
-        mixed = np.random.default_rng(np.random.SeedSequence([self.seed, number, 2])).permutation(len(pieces))
+        mixed = generator(self.seed, "bucket_order", number).permutation(len(pieces))
         found = [pieces[i] for i in mixed]
         return [*found, Piece(self.shares[-1], over[None])] if len(over) else found
 

@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from netspec.compiler.network import Functional, Weights, fold_name
+from netspec.compiler.network import Functional, Weights
 from netspec.components.transforms.fitted import undo
 from netspec.data.pictures import picture
 from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic, Severity
+from netspec.randomness import folded, generator, key
 from netspec.spec.networks import Gan
 from netspec.spec.training import AdversarialSection
 from netspec.training.judge import Judged
@@ -77,7 +78,7 @@ class Exhibition:
     def _real(self) -> Array:
         """Some real examples as the network reads them, the same ones every time."""
         x = next(iter(self.dataset.train.inputs.values()))
-        rows = np.random.default_rng(self.train.seed).permutation(len(x))[: self._count]
+        rows = generator(self.train.seed, "judged_rows").permutation(len(x))[: self._count]
         return np.asarray(x[np.sort(rows)])
 
     @property
@@ -88,8 +89,8 @@ class Exhibition:
     def made(self, weights: Weights, rows: int, name: str) -> Array:
         """Examples as the discriminator reads them; `name` decides the latent vectors."""
         latent = self.gan.latent
-        key = fold_name(jax.random.key(self.train.seed), name)
-        drawn = draw(key, rows, latent.size, latent.distribution)
+        own = folded(key(self.train.seed, "pictures"), name)
+        drawn = draw(own, rows, latent.size, latent.distribution)
         told = []
         if "condition" in self.generator.graph.inputs:
             classes = self.dataset.train.inputs["condition"]

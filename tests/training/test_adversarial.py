@@ -11,9 +11,10 @@ import optax
 import pytest
 from scipy.linalg import sqrtm
 
-from netspec.compiler.network import Functional, fold_name
+from netspec.compiler.network import Functional
 from netspec.components.objectives import ADVERSARIAL_LOSSES
 from netspec.graph import build
+from netspec.randomness import folded
 from netspec.training.batches import Batch
 from netspec.training.samples import Exhibition, coverage, diversity, frechet
 from netspec.training.steps.adversarial import Adversarial, draw
@@ -72,8 +73,8 @@ def written_out(of: Adversarial, state: dict[str, Any], batch: Batch) -> dict[st
     x = batch.inputs[0]
 
     def fake(g: dict[str, jax.Array]) -> jax.Array:
-        own = fold_name(key, "generator")
-        latent = draw(fold_name(own, "latent"), len(x), 5, "normal")
+        own = folded(key, "generator")
+        latent = draw(folded(own, "latent"), len(x), 5, "normal")
         values, _ = of.generator.values({**g, **{k: v for k, v in statistics.items() if k in names}}, (latent,), rngs=own)
         return values[of.made]
 
@@ -88,7 +89,7 @@ def written_out(of: Adversarial, state: dict[str, Any], batch: Batch) -> dict[st
             slopes = jax.vmap(jax.grad(lambda one: says(d, one[None])[0, 0]))(x)
             total = total + 0.5 * train.r1 * (slopes**2).sum((1, 2, 3)).mean()
         if loss.gradient_penalty:
-            share = jax.random.uniform(fold_name(fold_name(key, "discriminator"), "between"), (len(x), 1, 1, 1))
+            share = jax.random.uniform(folded(folded(key, "discriminator"), "between"), (len(x), 1, 1, 1))
             slopes = jax.vmap(jax.grad(lambda one: says(d, one[None])[0, 0]))(share * x + (1 - share) * made)
             lengths = jnp.sqrt((slopes**2).sum((1, 2, 3)))
             total = total + loss.gradient_penalty * ((lengths - 1) ** 2).mean()

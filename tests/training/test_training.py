@@ -13,9 +13,10 @@ import pytest
 from netspec import train
 from netspec.components.objectives import LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from netspec.components.objectives.metrics import ONE_OF
-from netspec.data.split import permutation, split_rows
+from netspec.data.split import split_rows
 from netspec.diagnostics import SpecError
 from netspec.inference.run import Run
+from netspec.randomness import permutation
 from netspec.spec.sections import Split
 from netspec.training import checkpoint
 from tests.support import example_of

@@ -11,6 +11,7 @@ from netspec.components.sources.files import Named, PartedFiles, name_pattern, n
 from netspec.components.sources.ts import read_ts
 from netspec.components.sources.wav import read_wav
 from netspec.diagnostics import Problem
+from netspec.randomness import generator
 
 
 class Text(PartedFiles):
@@ -192,10 +193,9 @@ class Synthetic(Source):
         return Known(rows=self.rows)
 
     def read(self, roots: Locator) -> Reading:
-        import numpy as np
-
-        generator = np.random.default_rng(self.seed)
-        made = {"adding": _adding, "copy": _copying, "ring": _ring}[self.task](generator, self.rows, self.length)
+        made = {"adding": _adding, "copy": _copying, "ring": _ring}[self.task](
+            generator(self.seed, "task"), self.rows, self.length
+        )
         columns = {name: Column("array" if values.ndim > 1 else "number", values) for name, values in made.items()}
         return Reading({"all": Table(columns, inputs=("input",), target="target")})
 

@@ -16,10 +16,12 @@ import numpy as np
 import optax
 from jax import lax
 
-from netspec.compiler.network import Functional, Weights, fold_name
+from netspec import randomness
+from netspec.compiler.network import Functional, Weights
 from netspec.components.augment import Augment
 from netspec.graph.ir import Graph, Port
 from netspec.graph.objective import logits
+from netspec.randomness import folded
 from netspec.spec.training import AdversarialSection, Side
 from netspec.training.batches import Batch
 from netspec.training.steps.stepping import Figures, State, averaged, bookkeeping, cast, computed_in, unless_failed
@@ -139,12 +141,12 @@ class Adversarial:
         return unless_failed(state, after, finite, skips=self.train.on_nonfinite == "skip"), figures
 
     def _update(self, state: State, batch: Batch) -> tuple[State, Figures]:
-        key = jax.random.fold_in(jax.random.key(self.train.seed), state["step"])
+        key = randomness.key(self.train.seed, "update", state["step"])
         own, statistics = self._apart(state["parameters"]), self._apart(state["statistics"])
         rounds = self._rounds(batch, key)
         # The generator's forward pass is computed once: its derivative waits for what the discriminator says.
         last = jax.tree.map(lambda x: x[-1], rounds)
-        own_key = fold_name(key, "generator")
+        own_key = folded(key, "generator")
 
         def make(parameters: Weights) -> tuple[jax.Array, Weights]:
             return self._generate(parameters, statistics.generator, last, own_key)
@@ -152,8 +154,8 @@ class Adversarial:
         fake, pull, generator_statistics = jax.vjp(make, own.generator, has_aux=True)
         start = _Round(own.discriminator, statistics.discriminator, state["optimizer"]["discriminator"])
         judge = self._discriminated(own.generator, statistics.generator, start, rounds, key)
-        after, figures = self._discriminate(judge, last, lax.stop_gradient(fake), fold_name(key, "discriminator"))
-        loss, gradient = jax.value_and_grad(self._deceived)(fake, after, last, fold_name(key, "deceived"))
+        after, figures = self._discriminate(judge, last, lax.stop_gradient(fake), folded(key, "discriminator"))
+        loss, gradient = jax.value_and_grad(self._deceived)(fake, after, last, folded(key, "deceived"))
         (found,) = pull(gradient)
         updates, optimizer = self.optimizer(self.train.generator).update(found, state["optimizer"]["generator"], own.generator)
         generator = optax.apply_updates(own.generator, updates)
@@ -171,7 +173,7 @@ class Adversarial:
         steps = self.train.discriminator.steps
         x, *told = batch.inputs
         for index, augment in enumerate(self.augment):
-            x = augment.apply(x, jax.random.fold_in(fold_name(key, "augment"), index), self.fills[0])
+            x = augment.apply(x, jax.random.fold_in(folded(key, "augment"), index), self.fills[0])
         return jax.tree.map(lambda each: each.reshape(steps, -1, *each.shape[1:]), _Examples(x, tuple(told)))
 
     def _discriminated(
@@ -181,10 +183,10 @@ class Adversarial:
         before = self.train.discriminator.steps - 1
 
         def one(judge: _Round, index: jax.Array | int) -> _Round:
-            own = jax.random.fold_in(fold_name(key, "rounds"), index)
+            own = jax.random.fold_in(folded(key, "rounds"), index)
             real = jax.tree.map(lambda x: x[index], rounds)
             fake, _ = self._generate(generator, statistics, real, own)
-            judge, _ = self._discriminate(judge, real, fake, fold_name(own, "discriminator"))
+            judge, _ = self._discriminate(judge, real, fake, folded(own, "discriminator"))
             return judge
 
         if self.unrolled:
@@ -195,7 +197,7 @@ class Adversarial:
 
     def _generate(self, parameters: Weights, statistics: Weights, like: _Examples, key: jax.Array) -> tuple[jax.Array, Weights]:
         """As many examples as `like` has, and the generator's new statistics."""
-        latent = draw(fold_name(key, "latent"), len(like.x), *self.latent)
+        latent = draw(folded(key, "latent"), len(like.x), *self.latent)
         weights = {**computed_in(self.train.precision, parameters), **statistics}
         inputs = cast(self.train.precision, (latent, *like.told))
         values, after = self.generator.values(weights, inputs, rngs=key)
@@ -220,7 +222,7 @@ class Adversarial:
         """The discriminator's loss with its penalties."""
 
         def judged(x: jax.Array, statistics: Weights, name: str) -> tuple[jax.Array, Weights]:
-            return self._judge(parameters, statistics, x, real, fold_name(key, name))
+            return self._judge(parameters, statistics, x, real, folded(key, name))
 
         penalty = jnp.zeros(())
         if self.train.r1:
@@ -231,7 +233,7 @@ class Adversarial:
             of_real, statistics = judged(real.x, statistics, "real")
         of_fake, statistics = judged(fake, statistics, "fake")
         if self.train.loss.gradient_penalty:
-            penalty = penalty + self._slopes(judged, statistics, real.x, fake, fold_name(key, "between"))
+            penalty = penalty + self._slopes(judged, statistics, real.x, fake, folded(key, "between"))
         loss = self.train.loss.discriminator(of_real, of_fake, self.train.discriminator.label_smoothing)
         cut = self.train.loss.cut
         told: Figures = {}

@@ -13,12 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from netspec.compiler.network import Functional, Weights, fold_name, lengths_of
+from netspec import randomness
+from netspec.compiler.network import Functional, Weights, lengths_of
 from netspec.components.augment import Augment
 from netspec.components.layers import WeightedLayer
 from netspec.components.objectives import Loss
 from netspec.graph.ir import Port
 from netspec.graph.objective import logits
+from netspec.randomness import folded
 from netspec.spec.training import TrainSection
 from netspec.training.batches import Batch
 from netspec.training.steps.costs import Costs
@@ -102,7 +104,7 @@ class Supervised:
         self, parameters: Weights, statistics: Weights, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, tuple[Weights, Figures]]:
         """The mean loss of a batch with all penalties, the new statistics, and what else is told."""
-        batch = self._augmented(batch, fold_name(key, "augment"))
+        batch = self._augmented(batch, folded(key, "augment"))
         weights = {**computed_in(self.train.precision, parameters), **statistics}
         inputs = cast(self.train.precision, batch.inputs)
         values, after = self.network.values(weights, inputs, rngs=key, lengths=batch.lengths)
@@ -167,7 +169,7 @@ class Supervised:
 
     def _update(self, state: State, batch: Batch) -> tuple[State, Figures, Weights]:
         """What a step changes, its figures and its gradient."""
-        key = jax.random.fold_in(jax.random.key(self.train.seed), state["step"])
+        key = randomness.key(self.train.seed, "update", state["step"])
         with_gradient = jax.value_and_grad(self.loss, has_aux=True)
         (loss, (statistics, told)), gradient = with_gradient(
             state["parameters"], state["statistics"], batch, key, state["step"]
