@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from netspec import compile, export, train, validate
+from netspec.data.split import split_rows
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph.validate import required
+from netspec.inference.files import read_rows
 from netspec.inference.run import Run
 from netspec.source import read_file
 from netspec.training import checkpoint
@@ -269,3 +271,35 @@ def test_a_sound_that_breaks_off_is_refused(case: Case) -> None:
 @at("wav-nan")
 def test_a_sound_with_samples_that_are_no_numbers_is_refused(case: Case) -> None:
     assert "sample 6 is nan" in case.refused("NS509").message
+
+
+@at("predict-reads-otherwise")
+def test_predict_reads_the_training_file_as_training_did(case: Case) -> None:
+    run = case.trained()
+    seen = run.part("train").raw
+    expected = run.predict({name: seen[name] for name in ("a", "b")})
+    (found,), (due,) = run.predict(read_rows(case.folder / "d.csv", run)).values(), expected.values()
+    np.testing.assert_allclose(np.asarray(found)[_train_rows(run, "d.csv")], np.asarray(due), rtol=1e-5)
+
+
+@at("predict-delimiter")
+def test_predict_reads_by_the_sources_delimiter(case: Case) -> None:
+    run = case.trained()
+    seen = run.part("train").raw
+    expected = run.predict({name: seen[name] for name in ("a", "b")})
+    (found,), (due,) = run.predict(read_rows(case.folder / "d.csv", run)).values(), expected.values()
+    np.testing.assert_allclose(np.asarray(found)[_train_rows(run, "d.csv")], np.asarray(due), rtol=1e-5)
+
+
+def _train_rows(run: Run, file: str) -> Any:
+    """The rows of the training part: those that the split left."""
+    assert run.spec.data is not None
+    count = len((run.folder.path.parent / file).read_text().splitlines()) - 1
+    return split_rows(count, run.spec.data.split, None, None)["train"]
+
+
+@at("json-lines-2028")
+def test_texts_hold_line_separators(case: Case) -> None:
+    run = case.trained()
+    (found,) = run.predict(read_rows(case.folder / "d.jsonl", run)).values()
+    assert len(found) == (case.folder / "d.jsonl").read_bytes().count(b"\n")

@@ -133,11 +133,10 @@ def _answer(prefix: str, value: Any, plan: OutputPlan) -> dict[str, Any]:
     if classes is None or value.ndim != 1:
         flat = (value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value).tolist()
         return {f"{prefix}output": flat[0] if value.shape == (1,) else flat}
-    margins = plan.kind == "margins"
+    sign = "margin" if plan.kind == "margins" else "p"
     if value.shape == (1,):
         score = float(value[0])
         label = classes[int(score >= plan.cut)] if len(classes) == 2 else str(score)
-        return {f"{prefix}label": label, f"{prefix}{'margin' if margins else 'probability'}": score}
-    sign = "margin" if margins else "p"
+        return {f"{prefix}label": label, f"{prefix}{sign}_{classes[-1]}": score}
     chances = {f"{prefix}{sign}_{label}": round(float(chance), 6) for label, chance in zip(classes, value, strict=True)}
     return {f"{prefix}label": classes[int(value.argmax())], **chances}

@@ -89,12 +89,20 @@ class SpecError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic] | Diagnostic) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         self.diagnostics: tuple[Diagnostic, ...] = found
-        super().__init__("\n".join(f"{d.severity.value}[{d.code}]: {d.message}" for d in found))
+        super().__init__("\n".join(_told(each) for each in found))
 
     @property
     def exit_code(self) -> int:
         """The worst exit code among the diagnostics (the table is in `netspec --help`)."""
         return max((d.exit_code for d in self.diagnostics), default=1)
+
+
+def _told(diagnostic: Diagnostic) -> str:
+    """A diagnostic where nothing else shows it: as a traceback ends."""
+    span, file = diagnostic.span, diagnostic.file
+    place = f"{file}:{span.line}:{span.column}: " if file and span else f"{file}: " if file else ""
+    lines = [f"{place}{diagnostic.severity.value}[{diagnostic.code}]: {diagnostic.message}"]
+    return "\n".join([*lines, *(f"  = help: {line}" for line in diagnostic.help)])
 
 
 class Problem(Exception):

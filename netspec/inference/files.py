@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from netspec.components.sources.base import Column
-from netspec.components.sources.bounded import content, npz_arrays
+from netspec.components.sources.bounded import content, npz_arrays, text_lines
 from netspec.components.sources.images import decoded
+from netspec.components.sources.json_lines import records_of
+from netspec.components.sources.tabular import Csv
 from netspec.diagnostics import Diagnostic, Problem, SpecError
 from netspec.inference.predictor import Predictor, with_source
 from netspec.inference.rows import Rows, columns_of, row_shape
@@ -43,22 +43,24 @@ def _rows(path: Path, predictor: Predictor) -> Rows:
         return _by_the_source(path, predictor)
     if ending == ".txt":
         return _lines(path, predictor)
-    return _last_window(_table(path), predictor)
+    return _last_window(_records(path) if ending in (".jsonl", ".json") else _cells(path, predictor), predictor)
 
 
-def _table(path: Path) -> dict[str, list[Any]]:
-    if path.suffix.lower() in (".jsonl", ".json"):
-        text = content(path).decode("utf-8")
-        jsonl = path.suffix.lower() == ".jsonl"
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()] if jsonl else json.loads(text)
-        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("expected one object a row")
-        return {name: [row.get(name) for row in rows] for name in rows[0]}
-    lines = list(csv.reader(io.StringIO(content(path).decode("utf-8"), newline="")))
-    if not lines:
-        raise ValueError("the file is empty")
-    header, *body = lines
-    return {name: [row[index] if index < len(row) else "" for row in body if row] for index, name in enumerate(header)}
+def _records(path: Path) -> dict[str, list[Any]]:
+    """Objects, one a line or in a list; what one leaves out is missing."""
+    rows = records_of(path) if path.suffix.lower() == ".jsonl" else json.loads(content(path).decode("utf-8-sig"))
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("expected one object a row")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _cells(path: Path, predictor: Predictor) -> dict[str, list[Any]]:
+    """The cells of a .csv, read as the run's own were: by its delimiter, its marks of missing values, its header."""
+    source = predictor.spec.data.source if predictor.spec.data is not None else None
+    reader = source if isinstance(source, Csv) else Csv(path=(path.name,))
+    found: dict[str, list[Any]] = dict(reader.texts(path, {pipe.column for pipe in predictor.preprocess.targets.values()}))
+    return found
 
 
 def _last_window(table: dict[str, list[Any]], predictor: Predictor) -> Rows:
@@ -98,7 +100,7 @@ def _lines(path: Path, predictor: Predictor) -> Rows:
     columns = [column for pipe in predictor.preprocess.inputs.values() for column in pipe.columns]
     if len(columns) != 1 or not columns[0].is_text:
         raise ValueError("a .txt file is for runs that read one column of text")
-    lines = [line for line in content(path).decode("utf-8").splitlines() if line.strip()]
+    lines = [line.decode("utf-8-sig" if number == 1 else "utf-8") for number, line in text_lines(path, content(path))]
     return {columns[0].name: lines}
 
 

@@ -31,7 +31,7 @@ BATCH = 1024
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics on a part, and for classes the confusion matrix (rows are true, columns predicted)."""
+    """Metrics on a part (or the file of that name), and for classes the confusion matrix: rows are true, columns predicted."""
 
     part: str
     examples: int
@@ -40,6 +40,8 @@ class Evaluation:
     classes: tuple[str, ...] | None = None
     positive: Mapping[str, str] = field(default_factory=dict)
     """For each figure that is one of a single class of two, that class."""
+    notices: tuple[str, ...] = ()
+    """What is to be said before the figures are believed."""
 
     def json(self) -> dict[str, Any]:
         """The object that `netspec evaluate --json` prints."""
@@ -48,6 +50,8 @@ class Evaluation:
             found |= {"confusion_matrix": self.confusion.tolist(), "classes": list(self.classes or ())}
         if self.positive:
             found["positive"] = dict(self.positive)
+        if self.notices:
+            found["notices"] = list(self.notices)
         return found
 
 
@@ -134,7 +138,15 @@ class Predictor(ABC):
             targets = {key: y[chosen] for key, y in rows.targets.items()}
             scorer.update(outputs, targets, rows.behind(chosen))
             confusion.update(*rows.behind(chosen).counted(type, outputs[name], targets[name]))
-        return Evaluation(part, rows.rows, scorer.results(part), confusion.matrix, plan.classes, scorer.positive(part))
+        return Evaluation(
+            part if data is None else data.name,
+            rows.rows,
+            scorer.results(part),
+            confusion.matrix,
+            plan.classes,
+            scorer.positive(part),
+            self.notices,
+        )
 
 
 class _Confusion:

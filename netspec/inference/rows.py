@@ -53,20 +53,31 @@ def _column(column: ColumnPipe, values: Any, pipe: InputPipe) -> Column:
     try:
         if column.kind == "number":
             numbers = np.asarray([np.nan if v is None or (isinstance(v, str) and v == "") else v for v in values], np.float64)
-            if numbers.ndim > 1:
+            if numbers.size != len(numbers):
                 raise ValueError("a row holds several")
-            return Column("number", numbers)
+            return Column("number", numbers.reshape(-1))  # [rows, 1] is what an exported graph takes
         if column.kind == "sequence":
             return _sequences(column, [np.asarray(_listed(value), np.float32) for value in values], pipe)
         array = np.asarray([_listed(value) for value in values] if isinstance(values[0], str) else values, np.float32)
     except (ValueError, TypeError):
-        what = "numbers" if column.kind == "number" else "arrays of numbers, all of one shape"
-        raise SpecError(Diagnostic("NS507", f"the column `{column.name}` holds values that are not {what}")) from None
+        what = _first_wrong(values) if column.kind == "number" else "not in arrays of one shape"
+        raise SpecError(Diagnostic("NS507", f"the column `{column.name}` holds numbers, but {what}")) from None
     wanted = row_shape(column, pipe)
     if wanted is not None and array[0].size != np.prod(wanted):
         message = f"a row of `{column.name}` is {list(array.shape[1:])}, but training saw {list(wanted)}"
         raise SpecError(Diagnostic("NS507", message))
     return Column(column.kind, array if wanted is None else array.reshape(len(array), *wanted))
+
+
+def _first_wrong(values: Any) -> str:
+    """The first value that is no number, with its row."""
+    for row, value in enumerate(values, start=1):
+        try:
+            if value is not None and value != "":
+                float(value)
+        except (ValueError, TypeError):
+            return f"row {row} has {describe(value)}"
+    return "a row has several"
 
 
 def _texts(name: str, values: Any) -> Array:

@@ -57,6 +57,9 @@ class Run(Predictor):
         self._forward = exactly(self._outputs)
         self._forward_on = exactly(self._carried)
 
+    fallback: str = ""
+    """What is said where the newest checkpoint is damaged, and older weights answer."""
+
     def asked(self, *, part: str = "", output: str = "") -> Run:
         """The same run, asked by another part or for another value. Raises SpecError NS303."""
         return Run(self.folder.path, *self.given, part=part, output=output, data_changed=self.data_changed)
@@ -117,12 +120,14 @@ class Run(Predictor):
     @cached_property
     def weights(self) -> dict[str, Array]:
         """The best weights by name. Raises SpecError NS531 before the first checkpoint, NS530 for damage."""
-        saved, told = self.folder.newest()
+        saved, damage = self.folder.newest()
         if saved is None:
             raise SpecError(
                 Diagnostic("NS531", f"`{self.folder.path}` has no checkpoint yet", help=("train it first",), exit_code=2)
             )
-        self.notices += tuple(f"{line}: the checkpoint before is used" for line in told)
+        if damage:
+            self.fallback = f"{damage[0]}; what answers is the checkpoint of epoch {saved.notes['progress']['epoch']} instead"
+            self.notices += (self.fallback,)
         found = weights_of(saved)
         self._check(found)
         own = {name for name, _ in self.graph.weights()}

@@ -10,6 +10,7 @@ import numpy as np
 
 from netspec.data.latent import codes
 from netspec.proof.export import SIZES, Exported, export
+from netspec.training.folder import damaged
 
 if TYPE_CHECKING:
     from netspec.inference.run import Run
@@ -18,8 +19,14 @@ Array = np.ndarray[Any, Any]
 
 
 def export_run(run: Run, path: Path, **changes: Any) -> Exported:
-    """Lower, prove and write a run, or the part of it that was opened. Raises SpecError."""
-    return export(run.spec, run.shipped, run.weights, run.manifest["lengths"], examples(run), path, run.part_name, **changes)
+    """Lower, prove and write a run, or the part of it that was opened.
+
+    Raises SpecError, NS530 where the newest checkpoint is damaged.
+    """
+    weights = run.weights
+    if run.fallback:  # older weights may be looked at, but what is shipped is what was trained
+        raise damaged(run.fallback)
+    return export(run.spec, run.shipped, weights, run.manifest["lengths"], examples(run), path, run.part_name, **changes)
 
 
 def examples(run: Run) -> Mapping[str, Array]:

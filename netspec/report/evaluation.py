@@ -22,7 +22,8 @@ def _title(name: str, evaluation: Evaluation) -> str:
 
 def report(evaluation: Evaluation) -> str:
     """Examples, metrics and the confusion matrix."""
-    lines = [f"{evaluation.part} part, {evaluation.examples:,} examples", ""]
+    what = f"{evaluation.part} part" if evaluation.part in ("train", "validation", "test") else f"`{evaluation.part}`"
+    lines = [f"{what}, {evaluation.examples:,} examples", ""]
     shown = {_title(name, evaluation): value for name, value in evaluation.metrics.items()}
     width = max((len(name) for name in shown), default=0)
     lines += [f"  {name:<{width}}  {value:.5g}" for name, value in shown.items()]

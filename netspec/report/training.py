@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from netspec.diagnostics import Diagnostic
-from netspec.diagnostics.text import full
+from netspec.diagnostics.text import escaped, full
 from netspec.source import shown_lines
 
 _SKIPPED = {"epoch", "step", "seconds", "samples_per_second"}
@@ -86,7 +87,10 @@ class Display:
         return time.perf_counter() - self.last_line > 5 or epoch % max(1, self.epochs // _MOST_LINES) == 0
 
     def told(self, message: str) -> None:
-        self.line(message, "yellow")
+        if self.quiet:
+            sys.stderr.write(f"note: {escaped(message)}\n")
+        else:
+            self.line(message, "yellow")
 
     def warned(self, warning: Diagnostic) -> None:
         lines = {warning.file: shown_lines(warning.file)} if warning.file and warning.span else {}

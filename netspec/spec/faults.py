@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -96,10 +96,11 @@ def _title(model: Model, loc: Path, owner: str, depth: int, title: str) -> str:
 def custom(kind: str, message: str, context: Mapping[str, Any] | None, path: Path = ()) -> Fault:
     """A fault that a component's own validator found: its type is the code.
 
-    The context may say where it is: `below` a key, `at` a value, or with `key` at the component's own key.
+    The context may say where it is: `below` a key, `at` a value (or a path to one), or with `key` at the component's own key.
     """
     given = context or {}
-    inside = tuple(given[place] for place in ("below", "at") if place in given)
+    steps = [given[place] for place in ("below", "at") if place in given]
+    inside = tuple(chain.from_iterable(step if isinstance(step, tuple) else (step,) for step in steps))
     key = "below" in given or bool(given.get("key"))
     return Fault(kind.upper(), message, (*path, *inside), str(given.get("help", "")), key=key)
 

@@ -129,6 +129,18 @@ class DataSection(Section):
         (), description="Random changes of training batches."
     )
 
+    @model_validator(mode="after")
+    def _parts_are_given_once(self) -> Self:
+        """Where parts have files of their own, only `validation` may still be cut from the training part."""
+        given = self.source.given_parts() if isinstance(self.source, Source) else ()
+        for part, size in (("test", self.split.test), ("validation", self.split.validation)):
+            if given and size and (part == "test" or part in given):
+                what = f"`{self.source.type}` gives the parts {' and '.join(f'`{each}`' for each in given)}"
+                help = "remove it" if part in given else f"remove it, or name the test part's file: `{part}: ...` in the source"
+                context = {"part": part, "what": what, "help": help, "at": ("split", part)}
+                raise PydanticCustomError("ns213", "`split.{part}` divides nothing: {what}", context)
+        return self
+
 
 RUN_REFERENCE = re.compile(r"(?P<name>[a-z][a-z0-9_-]*)(/(?!best\Z)(?P<id>[A-Za-z0-9_-]+))?(/best)?\Z")
 

@@ -110,7 +110,9 @@ class Gradient(Section):
 class Checkpoint(Section):
     """When state is saved and how much of it is kept."""
 
-    every_epochs: Count = Field(1, description="Epochs between two saves.")
+    every_epochs: Count = Field(
+        1, description="Epochs between two saves; where it is not written, saving takes a twentieth of the time at most."
+    )
     keep: Count = Field(3, description="Checkpoints kept, beside the best.")
 
 

@@ -79,7 +79,8 @@ class RunFolder:
 
     def add(self, *names: str) -> None:
         """List files that were written by now with their hashes."""
-        files = {name: hash_of(self.path / name) for name in names if (self.path / name).is_file()}
+        own = [name for name in names if (self.path / name).is_file() and not (self.path / name).is_symlink()]
+        files = {name: hash_of(self.path / name) for name in own}
         self.update(files={**self.manifest()["files"], **files})
 
     def read_json(self, name: str) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def _unknown_layer(spot: Spot, random: random.Random) -> Due | None:
 def _wrong_kind(spot: Spot, random: random.Random) -> Due | None:
     field = random.choice(list(spot.fields))
     spot.fields[field] = {"no": {"such": "thing"}}
-    return "NS203 NS204 NS205 NS206", spot.at(field)
+    return "NS203 NS204 NS205 NS206 NS516", spot.at(field)  # cells name what they may have
 
 
 @in_a_layer(fields=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import netspec
+from netspec.diagnostics import SpecError
 from tests.fuzz.runs import Answer, damages, evaluated, project, resumed, wrong
 
 EVERY = 11
@@ -39,3 +41,26 @@ def test_damage_is_never_believed(verb: str, ask: Callable[[Path], Answer], save
         kinds.add(kind)
         assert wrong(verb, sound, ask(run)) == "", f"{kind}: {what}"
     assert len(kinds) > 8
+
+
+def test_older_weights_answer_aloud_and_are_not_shipped(saved: Path, tmp_path: Path) -> None:
+    run = fresh(saved)
+    newest = sorted((run / "checkpoints").iterdir())[-1] / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    evaluation = netspec.evaluate(run, part="train")
+    (notice,) = evaluation.json()["notices"]
+    assert "damaged" in notice
+    assert "the checkpoint of epoch" in notice
+    with pytest.raises(SpecError, match=r"NS530.*the checkpoint of epoch"):
+        netspec.export(run, tmp_path / "old.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_links_among_what_grew_are_not_followed(saved: Path) -> None:
+    run = fresh(saved)
+    events = next((run / "tensorboard").iterdir())
+    events.rename(run / "elsewhere")
+    events.symlink_to(run / "elsewhere")
+    assert resumed(run).kind == "answered"

@@ -92,6 +92,10 @@ class Source(Component):
         """The paths as the spec writes them, so that `validate` can look for them."""
         return ()
 
+    def given_parts(self) -> tuple[str, ...]:
+        """The parts that have files of their own; none where all rows are to be split."""
+        return ()
+
     def known(self) -> Known:
         """What `validate` may rely on without reading anything."""
         return Known()

@@ -67,6 +67,9 @@ class PartedFiles(Source):
         given = {"all": self.path, "train": self.train, "validation": self.validation, "test": self.test}
         return {part: files for part, files in given.items() if files}
 
+    def given_parts(self) -> tuple[str, ...]:
+        return tuple(part for part in self.files() if part != "all")
+
     def paths(self) -> tuple[str, ...]:
         return tuple(path for files in self.files().values() for path in files)
 

@@ -98,6 +98,9 @@ class Images(Source):
     def known(self) -> Known:
         return Known(largest=255)
 
+    def given_parts(self) -> tuple[str, ...]:
+        return tuple(part for part in ("train", "validation", "test") if getattr(self, part))
+
     def paths(self) -> tuple[str, ...]:
         return tuple(path for path in (self.path, self.train, self.validation, self.test) if path)
 

@@ -28,7 +28,7 @@ class JsonLines(PartedFiles):
     type = "json_lines"
 
     def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
-        records = [record for path in files for record in _records(path)]
+        records = [record for path in files for record in records_of(path)]
         if not records:
             raise malformed(files[0], "the file has no lines")
         names = dict.fromkeys(name for record in records for name in record)
@@ -40,7 +40,7 @@ class JsonLines(PartedFiles):
             raise Problem(problem.code, f"`{files[0]}`: {problem.message}", help=problem.help) from None
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
+def records_of(path: Path) -> list[dict[str, Any]]:
     """The objects of a file, blank lines left out. Raises Problem NS509."""
     found = []
     for number, line in text_lines(path, content(path)):

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -68,17 +69,32 @@ class Csv(PartedFiles):
     def table(self, files: tuple[Path, ...], roots: Locator) -> Table:
         import polars as pl
 
-        frames = [self._frame(path) for path in files]
+        frames = [self._texts(path) for path in files]
         if any(frame.columns != frames[0].columns for frame in frames):
             raise malformed(files[0], "the files of one part have different columns")
-        frame = pl.concat(frames).filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines are no rows
+        return Table(_typed(pl.concat(frames)))
+
+    def texts(self, path: Path, absent: Collection[str] = ()) -> dict[str, list[str]]:
+        """The columns of a file as texts, '' where a value is missing; of those that `columns` names `absent` may lack.
+
+        Raises Problem NS502, NS509.
+        """
+        frame = self._texts(path, absent)
+        return {name: frame[name].fill_null("").to_list() for name in frame.columns}
+
+    def _texts(self, path: Path, absent: Collection[str] = ()) -> "polars.DataFrame":
+        """A file's cells as texts, null where one is missing; blank lines are no rows."""
+        import polars as pl
+
+        frame = self._frame(path, absent)
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         if self.strip:
             characters = None if self.strip is True else self.strip
             frame = frame.with_columns(pl.all().str.strip_chars(characters))
-        missing = {"", *self.missing}
-        return Table(_typed(frame, missing))
+        missing = ["", *self.missing]
+        return frame.select(pl.when(pl.all().is_in(missing)).then(None).otherwise(pl.all()).name.keep())
 
-    def _frame(self, path: Path) -> "polars.DataFrame":
+    def _frame(self, path: Path, absent: Collection[str]) -> "polars.DataFrame":
         import polars as pl
 
         data = content(path)
@@ -103,11 +119,13 @@ class Csv(PartedFiles):
             raise malformed(path, f"it has {_MOST_ROWS:,} rows or more", "train on fewer of them")
         if self.columns is None:
             return frame if self.header else frame.rename({name: f"column_{i + 1}" for i, name in enumerate(frame.columns)})
-        if len(self.columns) != frame.width:
+        left = tuple(name for name in self.columns if name not in absent)
+        names = left if frame.width == len(left) else self.columns
+        if len(names) != frame.width:
             raise Problem(
                 "NS502", f"`{path.name}` has {frame.width} columns, but `columns` names {len(self.columns)}", field="columns"
             )
-        return frame.rename(dict(zip(frame.columns, self.columns, strict=True)))
+        return frame.rename(dict(zip(frame.columns, names, strict=True)))
 
     def _check_head(self, path: Path, data: bytes) -> None:
         """The file is text, and its first line is one of a table. Raises Problem NS509."""
@@ -133,14 +151,12 @@ class Csv(PartedFiles):
             raise malformed(path, f"line 1: {which}", "name all of them by `columns: [...]`")
 
 
-def _typed(frame: "polars.DataFrame", missing: set[str]) -> dict[str, Column]:
+def _typed(kept: "polars.DataFrame") -> dict[str, Column]:
     """Each column as numbers where every value that is not missing is one, else as categories."""
     import numpy as np
     import polars as pl
 
     # All columns at once: one call a column takes a millisecond, and there may be 50,000.
-    texts = frame.with_columns(pl.all().fill_null(""))
-    kept = texts.select(pl.when(pl.all().is_in(list(missing))).then(None).otherwise(pl.all()).name.keep())
     numbers = kept.select(pl.all().str.strip_chars().cast(pl.Float64, strict=False))
     long = kept.select(pl.all().str.strip_chars().str.contains(r"^[+-]?\d{16,}$").any()).row(0)
     present, numeric = kept.select(pl.all().count()).row(0), numbers.select(pl.all().count()).row(0)
@@ -149,7 +165,7 @@ def _typed(frame: "polars.DataFrame", missing: set[str]) -> dict[str, Column]:
         name: Column("number", filled[name].to_numpy())
         if 0 < present[index] == numeric[index] and not (long[index] and _loses_digits(kept[name]))
         else Column("category", np.asarray(named[name].to_list(), dtype=object))
-        for index, name in enumerate(frame.columns)
+        for index, name in enumerate(kept.columns)
     }
 
 
