@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,19 @@ class OnnxModel(Predictor):
             raise SpecError(Diagnostic("NS303", f"`{path}` has no output `{output}`", help=told, exit_code=2))
         self.wanted = [output] if output else list(every)
         self.plans = {name: every[name] for name in self.wanted}
-        self.roots = Roots.of(Path.cwd() / "model.onnx", root, data_root) if data_root else Roots.of(self.path, root)
+        self.given = (root, data_root)
+
+    @cached_property
+    def roots(self) -> Roots:  # type: ignore[override]
+        """Where its data are: beside the file, or where those of the run are that `train` left it in. Raises SpecError NS006."""
+        root, data_root = self.given
+        if data_root is not None:
+            return Roots.of(Path.cwd() / "model.onnx", root, data_root)
+        if (self.path.parent / "manifest.json").is_file():
+            from netspec.inference.run import Run
+
+            return Run(self.path.parent, root).roots
+        return Roots.of(self.path, root)
 
     def _check_inputs(self) -> None:
         """Every input of the graph is described, and made of columns that are prepared. Raises ValueError."""

@@ -87,6 +87,16 @@ def test_predict_reads_a_csv_as_training_did(dialect: str, tmp_path: Path) -> No
     np.testing.assert_allclose(answers(run, read_rows(tmp_path / "asked.csv", run)), expected, rtol=1e-5)
 
 
+def test_a_file_beside_its_run_is_judged_on_the_runs_data(tmp_path: Path) -> None:
+    run = run_of(tmp_path, *DIALECTS["marks and blanks"])
+    netspec.export(run, tmp_path / "run" / "model.onnx")
+    judged = [netspec.evaluate(each, part="train").metrics for each in (run, tmp_path / "run" / "model.onnx")]
+    assert judged[0] == pytest.approx(judged[1])
+    asked = netspec.evaluate(run, data=tmp_path / "rows.csv")
+    assert asked.part == "rows.csv"
+    assert asked.metrics["test_accuracy"] == pytest.approx(judged[0]["train_accuracy"])
+
+
 def test_a_row_with_a_cell_too_many_is_refused(tmp_path: Path) -> None:
     run = run_of(tmp_path, *DIALECTS["marks and blanks"])
     (tmp_path / "odd.csv").write_text("a,b\n1,x\n1,2,x\n")

@@ -139,7 +139,7 @@ LSTM: dict[str, Any] = {
 
 def netspec(*arguments: str | Path, folder: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from netspec.cli.main import run; run()", *map(str, arguments)]
-    environment = {**os.environ, "JAX_PLATFORMS": DEVICE, "XDG_CACHE_HOME": str(folder / "cache")}
+    environment = {**os.environ, "JAX_PLATFORMS": DEVICE, "XDG_CACHE_HOME": os.environ["NETSPEC_TESTS_CACHE"]}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
@@ -205,7 +205,7 @@ def test_a_kill_in_the_middle_changes_no_bit(document: dict[str, Any], tmp_path:
     (tmp_path / "spec.json").write_text(json.dumps(document))
     netspec("train", "spec.json", "--run", "once", "-q", folder=tmp_path)
     command = [sys.executable, "-c", "from netspec.cli.main import run; run()", "train", "spec.json", "--run", "killed", "-q"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {**os.environ, "XDG_CACHE_HOME": os.environ["NETSPEC_TESTS_CACHE"]}
     generator = np.random.default_rng(0)
     kills = 0
     for attempt in range(12):
