@@ -72,7 +72,7 @@ class OnnxModel(Predictor):
 
     @cached_property
     def roots(self) -> Roots:  # type: ignore[override]
-        """Where its data are: beside the file, or where those of the run are that `train` left it in. Raises SpecError NS006."""
+        """Where its data are: beside the file, or where those of the run are that it stands in. Raises SpecError NS006."""
         root, data_root = self.given
         if data_root is not None:
             return Roots.of(Path.cwd() / "model.onnx", root, data_root)

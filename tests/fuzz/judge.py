@@ -141,10 +141,17 @@ def _evaluators(lowered: Lowered, proto: Any, graph: Graph, inputs: tuple[Array,
     curves = [set(node.op.curves()) for node in graph.nodes if isinstance(node.op, Recurrent)]
     if any(each - {"sigmoid", "tanh"} and "softplus" not in each for each in curves):
         return found  # the reference evaluator knows no other activations in its operators, and does not say so
+    if any(_pools_padded_volumes(node) for node in proto.graph.node):
+        return found  # nor does it count the padding of a MaxPool over three axes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found["the reference evaluator"] = dict(zip(names, ReferenceEvaluator(proto).run(None, fed), strict=True))
     return found
+
+
+def _pools_padded_volumes(node: Any) -> bool:
+    given = {attribute.name: list(attribute.ints) for attribute in node.attribute}
+    return node.op_type == "MaxPool" and len(given["kernel_shape"]) == 3 and any(given.get("pads", ()))
 
 
 def _learns(name: str, graph: Graph, weights: Mapping[str, Array], inputs: tuple[Array, ...]) -> None:
