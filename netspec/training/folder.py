@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,8 +9,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netspec.components.transforms.pipeline import Preprocess
@@ -23,7 +23,7 @@ from netspec.source import read_own
 from netspec.spec import Spec, read_spec
 from netspec.spec.expand import expanded
 from netspec.training.checkpoint import Listed, Saved, load_newest, prune
-from netspec.training.seal import Damaged, hash_of, read_json, read_sealed, sealed
+from netspec.training.seal import Damaged, hash_of, read_bytes, read_json, read_sealed, sealed
 
 MANIFEST, RESOLVED, PREPROCESS = "manifest.json", "resolved.json", "preprocess.json"
 
@@ -205,35 +205,36 @@ class Lock:
     """One process in a run folder: held by the kernel, so a dead holder's lock is free at once."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self.path = folder.path / "lock"
-        self.stream: IO[str] | None = None
+        self.path, self.holder = folder.path / "lock", folder.path / "lock.holder"
+        self.lock = FileLock(self.path, timeout=0)
 
     def __enter__(self) -> Lock:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            stream = self.path.open("a+")
+            self.lock.acquire()
+        except Timeout:
+            message = f"`{self.path.parent}` is in use by {self._holder()}"
+            help = ("wait for it, or train in another folder with `--run`",)
+            raise SpecError(Diagnostic("NS532", message, help=help, exit_code=4)) from None
         except OSError as error:
             raise unwritable(self.path.parent, error, "choose another folder with `--runs`") from None
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            stream.seek(0)
-            holder = stream.read().strip() or "another process"
-            stream.close()
-            message = f"`{self.path.parent}` is in use by {holder}"
-            raise SpecError(
-                Diagnostic("NS532", message, help=("wait for it, or train in another folder with `--run`",), exit_code=4)
-            ) from None
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()}")
-        stream.flush()
-        self.stream = stream
+            write_whole(self.holder, f"process {os.getpid()}")
+        except SpecError:
+            self.lock.release()
+            raise
         return self
 
+    def _holder(self) -> str:
+        """Who holds it, as far as that can be read."""
+        try:
+            return read_bytes(self.holder)[:100].decode(errors="replace") or "another process"
+        except Damaged:
+            return "another process"
+
     def __exit__(self, *_: object) -> None:
-        if self.stream is not None:
-            self.stream.truncate(0)
-            self.stream.close()
+        self.holder.unlink(missing_ok=True)
+        self.lock.release()
 
 
 def files_of(spec: Spec, preprocess: Preprocess) -> dict[str, bytes]:

@@ -381,7 +381,24 @@ def test_one_process_a_run_folder(tmp_path: Path) -> None:
     from netspec.training.folder import Lock
 
     folder = RunFolder(tmp_path / "run")
-    with Lock(folder), pytest.raises(SpecError, match="NS532"), Lock(folder):
+    with Lock(folder), pytest.raises(SpecError, match=rf"NS532.*process {os.getpid()}"), Lock(folder):
         pass
     with Lock(folder):
+        pass
+    assert not (folder.path / "lock.holder").exists()
+
+
+def test_what_stands_where_the_lock_is_due(tmp_path: Path) -> None:
+    """A folder is refused; a pipe does not keep anybody waiting."""
+    from netspec.diagnostics import SpecError
+    from netspec.training.folder import Lock
+
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    os.mkfifo(folder.path / "lock")
+    with Lock(folder):
+        pass
+    (folder.path / "lock").unlink(missing_ok=True)
+    (folder.path / "lock").mkdir()
+    with pytest.raises(SpecError, match="NS533"), Lock(folder):
         pass
