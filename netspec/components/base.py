@@ -4,10 +4,11 @@ A catalogue is a dict written by hand. Nothing here imports a framework.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 from netspec.diagnostics import closest, suggest
 from netspec.diagnostics.suggest import FOREIGN_WORDS
@@ -87,15 +88,6 @@ def written(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def one_of(catalogue: Callable[[], Mapping[str, type[C]]], kind: str) -> Any:
-    """The annotation for a field that names one component of a catalogue: a name, or one key with its value."""
-
-    def choose(value: object) -> object:
-        return value if isinstance(value, Component) else choose_component(catalogue(), kind, value)
-
-    return Annotated[Any, BeforeValidator(choose), CatalogueSchema(catalogue, kind)]
-
-
 def choose_component(catalogue: Mapping[str, type[C]], kind: str, value: object) -> C:
     """The component that `value` (`name`, or `{name: fields}`) chooses.
 
@@ -160,15 +152,24 @@ class Choice:
         self.catalogue = catalogue
 
 
-class CatalogueSchema(Choice):
-    """Says it for the JSON Schema too."""
+class OneOf(Choice):
+    """The annotation of a field that names one component: `Annotated[Loss, OneOf(lambda: LOSSES, "loss")]`.
+
+    A spec writes a name, or one key with its value; code gives the component itself.
+    """
 
     def __init__(self, catalogue: Callable[[], Mapping[str, type[Component]]], kind: str) -> None:
         super().__init__(catalogue)
         self.kind = kind
 
+    def _choose(self, value: object) -> object:
+        return value if isinstance(value, Component) else choose_component(self.catalogue(), self.kind, value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_plain_validator_function(self._choose)
+
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"x-netspec-catalogue": self.kind, "enum": sorted(self.catalogue())}
 
 
-__all__ = ["Choice", "Component", "WithJsonSchema", "choose_component", "describe", "one_of", "quoted", "written"]
+__all__ = ["Choice", "Component", "OneOf", "WithJsonSchema", "choose_component", "describe", "quoted", "written"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 from unicodedata import combining, normalize
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from netspec.components.base import describe, quoted
@@ -183,7 +183,9 @@ def as_tuple(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
-Size = Annotated[Any, BeforeValidator(_size), WithJsonSchema({"x-netspec": "size"})]
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
+"""[before, after] for each axis, or once for all."""
+Size: TypeAlias = Annotated[Dim, PlainValidator(_size), WithJsonSchema({"x-netspec": "size"})]
 """A layer's size: `Dim` after validation."""
 Int = Annotated[int, Strict()]
 Count = Annotated[int, BeforeValidator(_count(1)), WithJsonSchema({"x-netspec": "count", "minimum": 1})]
@@ -201,13 +203,15 @@ Rate = Annotated[
 ]
 Fraction = Annotated[Float, AfterValidator(_range(0, 1)), WithJsonSchema({"x-netspec": "number", "minimum": 0, "maximum": 1})]
 Window = Annotated[int | tuple[int, ...], BeforeValidator(_window(1)), WithJsonSchema({"x-netspec": "window"})]
-Amounts = Annotated[Any, BeforeValidator(_padding(())), WithJsonSchema({"x-netspec": "amounts"})]
+Amounts: TypeAlias = Annotated[int | Pairs, PlainValidator(_padding(())), WithJsonSchema({"x-netspec": "amounts"})]
 Padding: TypeAlias = Annotated[
-    Any, BeforeValidator(_padding(("valid", "same"))), WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same"]})
+    Literal["valid", "same"] | int | Pairs,
+    PlainValidator(_padding(("valid", "same"))),
+    WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same"]}),
 ]
 CausalPadding: TypeAlias = Annotated[
-    Any,
-    BeforeValidator(_padding(("valid", "same", "causal"))),
+    Literal["valid", "same", "causal"] | int | Pairs,
+    PlainValidator(_padding(("valid", "same", "causal"))),
     WithJsonSchema({"x-netspec": "padding", "enum": ["valid", "same", "causal"]}),
 ]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_tuple), WithJsonSchema({"x-netspec": "texts"})]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from netspec.components.base import Component, describe, one_of
+from netspec.components.base import Component, OneOf, describe
 from netspec.components.fields import LARGEST_FLOAT32, Float, Positive, finite
 from netspec.diagnostics import Problem
 from netspec.tensor import Shape
@@ -221,7 +221,4 @@ INITIALIZERS: dict[str, type[BaseInitializer]] = {
     for cls in (Zeros, Ones, Constant, Normal, Uniform, TruncatedNormal, Glorot, He, Lecun, Orthogonal, IdentityStart)
 }
 
-if TYPE_CHECKING:
-    Initializer: TypeAlias = BaseInitializer
-else:
-    Initializer = one_of(lambda: INITIALIZERS, "initializer")
+Initializer: TypeAlias = Annotated[BaseInitializer, OneOf(lambda: INITIALIZERS, "initializer")]

@@ -14,7 +14,7 @@ from typing import get_args
 from pydantic import BaseModel
 
 from netspec.components.augment import AUGMENTS
-from netspec.components.base import Component
+from netspec.components.base import Choice, Component
 from netspec.components.initializers import INITIALIZERS
 from netspec.components.layers import ACTIVATIONS, LAYERS
 from netspec.components.layers.norm import LAYERS as NORMS
@@ -85,17 +85,17 @@ def items() -> tuple[str, ...]:
 def sections_in(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
     """The sections that stand in the fields of a model, by the field's word."""
     for name, info in model.model_fields.items():
-        for inner in _models(info.annotation):
-            if not issubclass(inner, Component) or not inner.type:
-                yield info.alias or name, inner
+        if not any(isinstance(mark, Choice) for mark in info.metadata):
+            yield from ((info.alias or name, inner) for inner in _models(info.annotation))
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    """The models that a field may hold, however deep they stand in its type."""
+    """The models that a field holds itself, however deep they stand in its type; what is chosen by name is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
+    if not any(isinstance(mark, Choice) for mark in getattr(annotation, "__metadata__", ())):
+        for part in get_args(annotation):
+            yield from _models(part)
 
 
 @cache

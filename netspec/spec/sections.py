@@ -1,13 +1,13 @@
 """The sections of a spec beside the model: initialize, data, export, expect; `train` stands in `training`."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from netspec.components.augment import AUGMENTS, Augment
-from netspec.components.base import describe, one_of
+from netspec.components.base import OneOf, describe
 from netspec.components.fields import Bool, Count, Int, Texts, finite
 from netspec.components.sources import SOURCES, Source
 from netspec.components.transforms import TRANSFORMS, Transform
@@ -15,14 +15,9 @@ from netspec.components.transforms.categories import class_name
 from netspec.spec.section import Section, listed, refused
 from netspec.spec.training import Training
 
-if TYPE_CHECKING:
-    AnySource: TypeAlias = Source
-    AnyTransform: TypeAlias = Transform
-    AnyAugment: TypeAlias = Augment
-else:
-    AnySource = one_of(lambda: SOURCES, "source")
-    AnyTransform = one_of(lambda: TRANSFORMS, "preprocessing step")
-    AnyAugment = one_of(lambda: AUGMENTS, "augmentation")
+AnySource: TypeAlias = Annotated[Source, OneOf(lambda: SOURCES, "source")]
+AnyTransform: TypeAlias = Annotated[Transform, OneOf(lambda: TRANSFORMS, "preprocessing step")]
+AnyAugment: TypeAlias = Annotated[Augment, OneOf(lambda: AUGMENTS, "augmentation")]
 
 
 def _listed(value: object) -> object:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from netspec.components.base import Choice, choose_component, one_of
+from netspec.components.base import Choice, OneOf, choose_component
 from netspec.components.fields import Count, CountOrZero, NotNegative, Positive, Rate
 from netspec.components.objectives import (
     ADVERSARIAL_LOSSES,
@@ -26,18 +26,11 @@ from netspec.components.objectives.optimizers import ConstantSchedule
 from netspec.diagnostics import closest
 from netspec.spec.section import Section, listed
 
-if TYPE_CHECKING:
-    AnyOptimizer: TypeAlias = Optimizer
-    AnySchedule: TypeAlias = Schedule
-    AnyMetric: TypeAlias = Metric
-    AnyLoss: TypeAlias = Loss
-    AnyAdversarialLoss: TypeAlias = AdversarialLoss
-else:
-    AnyOptimizer = one_of(lambda: OPTIMIZERS, "optimizer")
-    AnySchedule = one_of(lambda: SCHEDULES, "schedule")
-    AnyMetric = one_of(lambda: METRICS, "metric")
-    AnyLoss = one_of(lambda: LOSSES, "loss")
-    AnyAdversarialLoss = one_of(lambda: ADVERSARIAL_LOSSES, "loss of a pair")
+AnyOptimizer: TypeAlias = Annotated[Optimizer, OneOf(lambda: OPTIMIZERS, "optimizer")]
+AnySchedule: TypeAlias = Annotated[Schedule, OneOf(lambda: SCHEDULES, "schedule")]
+AnyMetric: TypeAlias = Annotated[Metric, OneOf(lambda: METRICS, "metric")]
+AnyLoss: TypeAlias = Annotated[Loss, OneOf(lambda: LOSSES, "loss")]
+AnyAdversarialLoss: TypeAlias = Annotated[AdversarialLoss, OneOf(lambda: ADVERSARIAL_LOSSES, "loss of a pair")]
 
 
 def _other_losses(theirs: Callable[[], AbstractSet[str]], help: str) -> Callable[[object], object]:
@@ -142,9 +135,9 @@ class Training(Section):
 class TrainSection(Training):
     """How the network is trained."""
 
-    loss: Annotated[Any, BeforeValidator(_losses), Choice(lambda: LOSSES), WithJsonSchema({"x-netspec": "losses"})] = Field(
-        description="What training makes small, by output name where there are several.", examples=["cross_entropy"]
-    )
+    loss: Annotated[
+        Loss | dict[str, Loss], PlainValidator(_losses), Choice(lambda: LOSSES), WithJsonSchema({"x-netspec": "losses"})
+    ] = Field(description="What training makes small, by output name where there are several.", examples=["cross_entropy"])
     class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
         None, description="`balanced` weighs classes by how rare they are; or a weight for each class.", examples=["balanced"]
     )

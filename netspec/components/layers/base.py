@@ -1,11 +1,11 @@
 """What every layer is: fields, a shape rule, weights, costs, a Flax form and an ONNX form."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import Field
 
-from netspec.components.base import Component, one_of
+from netspec.components.base import Component, OneOf
 from netspec.components.fields import Bool, NotNegative
 from netspec.components.initializers import Glorot, Initializer, Zeros
 from netspec.diagnostics import Problem
@@ -153,10 +153,7 @@ def _activations() -> Mapping[str, type[Layer]]:
     return ACTIVATIONS
 
 
-if not TYPE_CHECKING:
-    ActivationChoice = one_of(_activations, "activation")
-else:
-    ActivationChoice: TypeAlias = Layer
+ActivationChoice: TypeAlias = Annotated[Layer, OneOf(_activations, "activation")]
 
 
 class KernelLayer(WeightedLayer):

@@ -173,7 +173,7 @@ class Conv1d(_Conv):
 
     type = "conv1d"
     rank = 1
-    padding: CausalPadding = Field(
+    padding: CausalPadding = Field(  # type: ignore[assignment]  # wider than the others'
         "valid",
         description="`valid`, `same`, or `causal` (no step sees a later one); or a number, or one [before, after] pair.",
     )

@@ -1,11 +1,11 @@
 """The families: short forms that expand to layers before anything else sees them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, field_validator
 
-from netspec.components.base import one_of
+from netspec.components.base import OneOf
 from netspec.components.fields import Bool, Padding, Rate, Size, Window
 from netspec.components.layers import LAYERS, Layer
 from netspec.components.layers.activation import Relu
@@ -18,10 +18,7 @@ from netspec.spec.networks.base import LayerList, Network
 from netspec.tensor import TensorType
 
 _NORMS: dict[str, type[Layer]] = {layer.type: layer for layer in NORMS}
-if TYPE_CHECKING:
-    Normalization: TypeAlias = Layer
-else:
-    Normalization = one_of(lambda: _NORMS, "normalization")
+Normalization: TypeAlias = Annotated[Layer, OneOf(lambda: _NORMS, "normalization")]
 
 
 class Family(Network):

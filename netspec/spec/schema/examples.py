@@ -25,9 +25,10 @@ def default_of(info: FieldInfo) -> Any:
     """A field's default as a spec would write it; None where it has none."""
     if info.is_required():
         return None
-    value = canonical(info.get_default(call_default_factory=True))
-    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), dict) and info.annotation is Any:
-        name, fields = next(iter(value.items()))
+    default = info.get_default(call_default_factory=True)
+    value = canonical(default)
+    if isinstance(default, Component):
+        ((name, fields),) = value.items()
         return {name: fields} if fields else name
     return value
 
