@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from netspec.arguments import dims_of, folder_of, number, path_of, settings_of, text_of, whole
+from netspec.arguments import dims_of, folder_of, number, path_of, settings_of, text_of, texts_of, whole
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import validate as validation
 from netspec.source import Plain, read_file
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netspec.inference import Evaluation, Predictor
     from netspec.inference.run import Run
     from netspec.proof import Exported
+    from netspec.training import Watcher
 
 
 def load(path: str | Path, *, set: Mapping[str, Plain] | None = None) -> Spec:
@@ -61,26 +62,49 @@ def train(
     run: str | Path | None = None,
     runs: str | Path | None = None,
     data_root: str | Path | None = None,
+    dims: Mapping[str, int] | None = None,
     resume: bool = False,
+    stop_after: int | None = None,
+    allow_change: Sequence[str] = (),
+    finish: bool = False,
+    watcher: Watcher | None = None,
 ) -> Run:
-    """Train a spec, and return the run with its best weights. Raises SpecError."""
+    """Train a spec, and return the run with its best weights.
+
+    Args:
+        spec: A spec, or the path of its file.
+        set: Changes by path, as `{"train.epochs": 3}`.
+        run: The run folder itself; by default `RUNS/NAME/TIME`.
+        runs: The folder of all runs, by default `runs`.
+        data_root: Where data files are looked for besides.
+        dims: Lengths of named sizes that the data do not bind.
+        resume: Go on with `run`, or with the newest run of that name.
+        stop_after: Pause after so many epochs.
+        allow_change: Fields that may differ from the run that is gone on with.
+        finish: Judge the test part, export and prove as the spec says, as the command does; `Run.finished` has the result,
+            broken promises among it, which are never raised.
+        watcher: Who is told how it goes.
+
+    Raises:
+        SpecError: for anything wrong with the spec, its data or the folder.
+    """
     from netspec.data import Roots
-    from netspec.inference.features import features_of
-    from netspec.inference.run import Run
-    from netspec.training import train as start
+    from netspec.verbs.train import train as verb
 
     checked, program = _required(spec, set)
     runs = None if runs is None else path_of("runs", runs)
-    roots = Roots.of(checked.document.file, None, folder_of("data_root", data_root), runs)
-    folder, _ = start(
+    return verb(
         checked,
         program,
-        roots,
+        Roots.of(checked.document.file, None, folder_of("data_root", data_root), runs),
         run=None if run is None else path_of("run", run),
         resume=resume,
-        features=lambda: features_of(checked, roots),
+        stop_after=None if stop_after is None else whole("stop_after", stop_after, 1),
+        lengths=dims_of(dims),
+        allow_change=texts_of("allow_change", allow_change),
+        finish=finish,
+        watcher=watcher,
     )
-    return Run(folder.path, roots.root, roots.data_root)
 
 
 def evaluate(
@@ -157,7 +181,14 @@ def export(
 
     opened = run if isinstance(run, Run) else Run(path_of("run", run))
     opened = opened.asked(part=text_of("part", part)) if part else opened
-    changes = {"inputs": inputs, "outputs": outputs, "layout": layout, "dynamic": dynamic, "masking": masking, "opset": opset}
+    changes: Mapping[str, Any] = {
+        "inputs": inputs,
+        "outputs": outputs,
+        "layout": layout,
+        "dynamic": dynamic,
+        "masking": masking,
+        "opset": opset,
+    }
     return export_run(opened, path_of("path", path), **changes)
 
 

@@ -80,3 +80,10 @@ def text_of(name: str, value: object) -> str:
     if isinstance(value, str):
         return value
     raise wrong(name, "a text", value)
+
+
+def texts_of(name: str, value: object) -> tuple[str, ...]:
+    """A list of texts. Raises SpecError NS204."""
+    if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    raise wrong(name, "a list of texts", value)

@@ -12,8 +12,6 @@ from netspec.graph.dump import graph_hash
 from netspec.graph.validate import checked, required
 from netspec.inference.run import Run
 from netspec.report.canonical import as_yaml
-from netspec.report.finish import finish
-from netspec.report.training import Display
 from netspec.source import read_file, read_text
 from netspec.spec import load
 from netspec.spec.expand import expanded
@@ -60,10 +58,9 @@ LONG = ("adding-problem-rnn", "copy-task-gru")
 def test_it_trains_and_keeps_its_promises(path: Path, tmp_path: Path) -> None:
     # Pairs take minutes to their end: `python -m tests.benchmarks.pairs` goes there, and judges what they make.
     shorter = {"train.epochs": 5} if load(path).gan is not None else {}
-    run = train(path, run=tmp_path / "run", set=shorter)
-    with (tmp_path / "log").open("w") as log:
-        broken = finish(run.folder, load(path), Display(log, quiet=True), root=None, data_root=None)
-    assert broken == ()
+    run = train(path, run=tmp_path / "run", set=shorter, finish=True)
+    assert run.finished is not None
+    assert run.finished.broken == ()
     assert (tmp_path / "run" / "model.onnx").exists()
     assert (tmp_path / "run" / "model.parity.json").exists()
     assert any((tmp_path / "run" / "tensorboard").iterdir())

@@ -39,7 +39,7 @@ def evaluate(
         from netspec.report.evaluation import report
 
         sys.stdout.write(report(evaluation))
-    from netspec.report.promises import broken_metrics
+    from netspec.verbs.promises import broken_metrics
 
     broken = tuple(broken_metrics(predictor.spec, evaluation.metrics)) if data is None else ()
     if broken:

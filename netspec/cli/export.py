@@ -47,8 +47,8 @@ def export(
     prepare_jax("cpu")
     from netspec.inference.run import Run
     from netspec.proof.run import export_run
-    from netspec.report.promises import broken_size
     from netspec.report.table import size
+    from netspec.verbs.promises import broken_size
 
     written = []
     broken: list[Diagnostic] = []

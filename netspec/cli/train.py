@@ -11,8 +11,7 @@ import typer
 
 from netspec.cli.environment import prepare_jax, refuse_before_loading
 from netspec.cli.output import DataRoot, Device, Dims, Root, Settings, SpecPath, dims, print_diagnostics, settings
-from netspec.diagnostics import Severity
-from netspec.graph.validate import required
+from netspec.graph import validate as validation
 from netspec.source import read_file
 
 
@@ -37,31 +36,32 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
 ) -> None:
     """Train a network; ends with its test score and, with an `export` section, a proven ONNX file."""
-    checked, program = required(read_file(spec), settings(set_), root=root)
-    _warn(checked, program)
+    found = validation.checked(read_file(spec), settings(set_), root=root)
+    checked, program = found.sound()
+    if found.warnings:
+        print_diagnostics(found.warnings, stream=sys.stderr)
     refuse_before_loading(checked, program, device)
     prepare_jax(device)
     from netspec.data import Roots
-    from netspec.inference.features import features_of
+    from netspec.report.finish import show
     from netspec.report.training import Display
     from netspec.training import Interrupted
-    from netspec.training import train as start
+    from netspec.verbs.train import train as verb
 
     display = Display(sys.stdout, quiet=quiet)
-    roots = Roots.of(spec, root, data_root, runs)
     try:
         with display:
-            folder, outcome = start(
+            trained = verb(
                 checked,
                 program,
-                roots,
+                Roots.of(spec, root, data_root, runs),
                 run=run,
                 resume=resume,
                 stop_after=stop_after,
                 lengths=dims(dim),
                 allow_change=allow_change or (),
+                finish=True,
                 watcher=display,
-                features=lambda: features_of(checked, roots),
                 may_leave=True,
             )
     except Interrupted as stop:
@@ -72,15 +72,13 @@ def train(
         )
         sys.stderr.write(f"stopped by {stop}{told}\n")
         raise typer.Exit(stop.exit_code) from None
-    if outcome.ended == "paused":
-        display.line(f"paused after epoch {outcome.progress.epoch}: {folder.path}")
-        display.line(f"go on with `{_again(spec, folder.path, set_)}`")
+    if trained.finished is None:
+        display.line(f"paused after epoch {trained.epochs_done}: {trained.folder.path}")
+        display.line(f"go on with `{_again(spec, trained.folder.path, set_)}`")
         return
-    from netspec.report.finish import finish
-
-    broken = finish(folder, checked, display, root=root, data_root=data_root)
-    if broken:
-        print_diagnostics(broken, stream=sys.stderr)
+    show(trained.finished, trained.folder, display)
+    if trained.finished.broken:
+        print_diagnostics(trained.finished.broken, stream=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -88,12 +86,3 @@ def _again(spec: Path, run: Path | None, set_: list[str] | None) -> str:
     """The command that goes on with a run."""
     words = ["netspec", "train", str(spec), "--resume", *(["--run", str(run)] if run else [])]
     return shlex.join([*words, *(word for setting in set_ or [] for word in ("--set", setting))])
-
-
-def _warn(checked: object, program: object) -> None:
-    """Warnings of the static checks, before the work begins."""
-    from netspec.graph.checks import check
-
-    found = [d for d in check(checked, program) if d.severity is not Severity.error]  # type: ignore[arg-type]
-    if found:
-        print_diagnostics(found, stream=sys.stderr)

@@ -29,6 +29,17 @@ class Checked:
         """Whether there is no error (warnings are fine)."""
         return not any(d.severity is Severity.error for d in self.diagnostics)
 
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is worth a look, errors aside; what the spec silences is not among them."""
+        return tuple(d for d in self.diagnostics if d.severity is not Severity.error)
+
+    def sound(self) -> tuple[Spec, Program]:
+        """The spec and its program. Raises SpecError with every problem where there is an error."""
+        if self.spec is None or self.program is None or not self.is_valid:
+            raise SpecError(self.diagnostics)
+        return self.spec, self.program
+
 
 def checked(
     document: Document,
@@ -70,7 +81,4 @@ def required(
     root: Path | None = None,
 ) -> tuple[Spec, Program]:
     """A spec and its program. Raises SpecError with every problem."""
-    result = checked(document, settings, lengths, root)
-    if result.spec is None or result.program is None or not result.is_valid:
-        raise SpecError(result.diagnostics)
-    return result.spec, result.program
+    return checked(document, settings, lengths, root).sound()

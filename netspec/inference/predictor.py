@@ -123,9 +123,9 @@ class Predictor(ABC):
             return prepare_part(self.spec, self.graph, self.roots, self.preprocess, name, self.data_sha256)
         return prepare_part(with_source(self.spec, data), self.graph, data_roots(data), self.preprocess, "all")
 
-    def evaluate(self, part: str = "test", data: Path | None = None) -> Evaluation:
-        """The spec's metrics on a part, or on a file of the same columns. Raises SpecError."""
-        rows = self.part(part, data)
+    def evaluate(self, part: str = "test", data: Path | None = None, rows: Part | None = None) -> Evaluation:
+        """The spec's metrics on a part (`rows`, where they are at hand), or on a file of the same columns. Raises SpecError."""
+        rows = rows or self.part(part, data)
         metrics = self.spec.train.metrics if self.spec.train else ()
         losses = losses_by_output(self.spec, self.program.main)
         scorer = Scorer(self.graph, losses, metrics, self.plans, self.preprocess)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,9 @@ from netspec.training.batches import on_device
 from netspec.training.checkpoint import weights_of
 from netspec.training.folder import MANIFEST, RunFolder, damaged
 from netspec.training.seal import hash_of
+
+if TYPE_CHECKING:
+    from netspec.verbs.finish import Finished
 
 Array = np.ndarray[Any, Any]
 
@@ -57,8 +60,16 @@ class Run(Predictor):
         self._forward = exactly(self._outputs)
         self._forward_on = exactly(self._carried)
 
+    finished: Finished | None = None
+    """What stood at the end of its training, where that was asked for: the test score, the file, promises."""
     fallback: str = ""
     """What is said where the newest checkpoint is damaged, and older weights answer."""
+
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs its newest checkpoint has behind it."""
+        saved, _ = self.folder.newest()
+        return 0 if saved is None else int(saved.notes["progress"]["epoch"])
 
     def asked(self, *, part: str = "", output: str = "") -> Run:
         """The same run, asked by another part or for another value. Raises SpecError NS303."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -42,6 +42,14 @@ _JUMP = 0.05
 _PACKAGES = ("netspec-compiler", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
+class Trained(NamedTuple):
+    """A run folder, how its training ended, and what it read and prepared."""
+
+    folder: RunFolder
+    outcome: Outcome
+    dataset: Dataset
+
+
 def train(
     spec: Spec,
     program: Program,
@@ -55,7 +63,7 @@ def train(
     watcher: Watcher | None = None,
     features: Callable[[], Features | None] = lambda: None,
     may_leave: bool = False,
-) -> tuple[RunFolder, Outcome]:
+) -> Trained:
     """Train a spec in a run folder of its own, or go on with an earlier one.
 
     `features` opens the classifier that a pair is judged by, where its spec names one. `may_leave` is for a command: a
@@ -100,7 +108,7 @@ def train(
         strange = threshold(spec, bound.main, dataset, weights_of(last) if last is not None else {})
         more = {} if strange is None else {"threshold": strange}
         _end(folder, outcome.ended, best_epoch=outcome.progress.best_epoch, **more)
-    return folder, outcome
+    return Trained(folder, outcome, dataset)
 
 
 def _leaving(folder: RunFolder) -> Callable[[int], None]:
