@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.components.canonical import fields
-from netspec.graph import Graph, Node, Program
-from netspec.graph.costs import training_memory
-from netspec.report.summary import plain, shape
+from netspec.graph import Node, Program
+from netspec.report.summary import shape, sums
 from netspec.report.table import short, size
 from netspec.spec import Spec
 from netspec.spec.expand import expanded
@@ -84,7 +83,7 @@ def difference(old: tuple[Spec, Program], new: tuple[Spec, Program]) -> Differen
         {name: node for name, node in before.items() if name not in after},
         changed,
         _costs(old, new),
-        _weights(old_program.main, new_program.main),
+        _weights(old_program, new_program),
         _settings(old_spec, new_spec),
         (_outputs(old_program), _outputs(new_program)),
     )
@@ -114,19 +113,17 @@ def _compared(old: Node, new: Node) -> Changed | None:
 
 
 def _costs(old: tuple[Spec, Program], new: tuple[Spec, Program]) -> dict[str, Pair]:
-    found: dict[str, list[int | str]] = {"parameters": [], "flops": [], "memory_bytes": []}
-    for spec, program in (old, new):
-        trainable, _ = program.main.parameter_count()
-        found["parameters"].append(plain(trainable))
-        found["flops"].append(plain(program.main.flops))
-        found["memory_bytes"].append(plain(training_memory(program.main, spec.training)))
-    return {name: (values[0], values[1]) for name, values in found.items()}
+    before, after = sums(*old), sums(*new)
+    trainable = (before["parameters"]["trainable"], after["parameters"]["trainable"])
+    return {"parameters": trainable, **{name: (before[name], after[name]) for name in ("flops", "memory_bytes")}}
 
 
-def _weights(old: Graph, new: Graph) -> dict[str, list[str]]:
+def _weights(old: Program, new: Program) -> dict[str, list[str]]:
     """Which trained weights would still load: those of the same name and shape."""
-    before = {name: shape(weight.shape) for name, weight in old.weights()}
-    after = {name: shape(weight.shape) for name, weight in new.weights()}
+    before, after = (
+        {name: shape(weight.shape) for graph in program.graphs.values() for name, weight in graph.weights()}
+        for program in (old, new)
+    )
     return {
         "load": [name for name, sizes in after.items() if before.get(name) == sizes],
         "reshaped": [name for name, sizes in after.items() if name in before and before[name] != sizes],

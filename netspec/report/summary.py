@@ -12,11 +12,33 @@ from netspec.tensor import Dim, Shape, total
 
 
 def summary(spec: Spec, program: Program) -> dict[str, Any]:
-    """`name`, `inputs`, `outputs`, `parameters`, `flops`, `memory_bytes`, `layers`; formulas are texts."""
-    graph = program.main
+    """`name`, `inputs`, `outputs`, `parameters`, `flops`, `memory_bytes`, `layers`; formulas are texts.
+
+    Of several networks, such as a pair, each is below its name in `networks`, and the figures beside are those of all.
+    """
+    if len(program.graphs) == 1:
+        return {"name": spec.name, **_network(spec, program.main)}
+    networks = {name: _network(spec, graph) for name, graph in program.graphs.items()}
+    return {"name": spec.name, "networks": networks, **sums(spec, program)}
+
+
+def sums(spec: Spec, program: Program) -> dict[str, Any]:
+    """What all networks of a program come to: `parameters`, `flops`, `memory_bytes`."""
+    graphs = program.graphs.values()
+    counts = [graph.parameter_count() for graph in graphs]
+    return {
+        "parameters": {
+            "trainable": plain(total(trainable for trainable, _ in counts)),
+            "total": plain(total(everything for _, everything in counts)),
+        },
+        "flops": plain(total(graph.flops for graph in graphs)),
+        "memory_bytes": plain(total(training_memory(graph, spec.training) for graph in graphs)),
+    }
+
+
+def _network(spec: Spec, graph: Graph) -> dict[str, Any]:
     trainable, everything = graph.parameter_count()
     return {
-        "name": spec.name,
         "inputs": {name: shape(t.shape) for name, t in graph.inputs.items()},
         "outputs": {name: shape(t.shape) for name, t in graph.output_types.items()},
         "parameters": {"trainable": plain(trainable), "total": plain(everything)},

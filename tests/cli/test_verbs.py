@@ -143,6 +143,18 @@ def test_show_sums_up_levels(tmp_path: Path) -> None:
     assert found["flops"] == 2 * 4_089_184_256
 
 
+def test_both_sides_of_a_pair_are_shown_with_their_sum(tmp_path: Path) -> None:
+    spec = str(SPECS / "ring-gan.yaml")
+    found = json.loads(netspec("show", spec, "--json", folder=tmp_path).stdout)
+    sides = found["networks"]
+    assert list(sides) == ["generator", "discriminator"]
+    for name in ("flops", "memory_bytes"):
+        assert found[name] == sum(side[name] for side in sides.values()) > 0
+    trainable = [side["parameters"]["trainable"] for side in sides.values()]
+    assert found["parameters"]["trainable"] == sum(trainable)
+    assert all(trainable)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", templates())
 def test_every_template_trains_as_it_is(name: str, tmp_path: Path) -> None:
