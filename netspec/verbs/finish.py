@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netspec.data.prepare import Dataset
 from netspec.diagnostics import Diagnostic
 from netspec.inference import Evaluation
 from netspec.inference.run import Run
-from netspec.proof import Exported
-from netspec.proof.run import export_run, proven_on
 from netspec.spec import Spec
 from netspec.training.folder import RunFolder
 from netspec.verbs.promises import broken_metrics, broken_size
+
+if TYPE_CHECKING:
+    from netspec.proof import Exported
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def finish(run: Run, spec: Spec, dataset: Dataset) -> Finished:
     broken = [*broken_metrics(spec, figures)]
     exported = None
     if run.spec.export is not None:
+        from netspec.proof.run import export_run, proven_on  # a run without an export needs no onnx
+
         raw = {name: column.values for name, column in dataset.parts[proven_on(run)].raw.items()}
         exported = export_run(run, folder.path / "model.onnx", raw)
         folder.add("model.onnx", "model.parity.json", "model.examples.npz")

@@ -12,7 +12,6 @@ from netspec.spec import Spec
 from netspec.spec.paths import Roots
 from netspec.training import Watcher
 from netspec.training import train as start
-from netspec.verbs.finish import finish as end
 
 
 def train(
@@ -63,5 +62,7 @@ def train(
     )
     found = Run(folder.path, roots.root, roots.data_root)
     if finish and outcome.ended != "paused":
+        from netspec.verbs.finish import finish as end
+
         found.finished = end(found, spec, dataset)
     return found
