@@ -1,7 +1,7 @@
 """The one door of everything random: each number is a pure function of (seed, stream, epoch or step).
 
-Streams never share their numbers within a run, except those that a seed of their own tells apart (`split.seed`, the
-seed of `sample`). The numbers of a stream are part of the language: a change of one is a change of what specs mean.
+The numbers of a stream are part of the language: a change of one is a change of what specs mean. So streams that began from
+the same number still do: those without epochs, and the first epoch's `order`, of one seed; `weights` and `pictures` too.
 """
 
 from __future__ import annotations

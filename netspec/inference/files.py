@@ -58,7 +58,7 @@ def _records(path: Path) -> dict[str, list[Any]]:
 def _cells(path: Path, predictor: Predictor) -> dict[str, list[Any]]:
     """The cells of a .csv, read as the run's own were: by its delimiter, its marks of missing values, its header."""
     source = predictor.spec.data.source if predictor.spec.data is not None else None
-    reader = source if isinstance(source, Csv) else Csv(path=(path.name,))
+    reader = source if isinstance(source, Csv) else Csv(path=("rows.csv",))
     found: dict[str, list[Any]] = dict(reader.texts(path, {pipe.column for pipe in predictor.preprocess.targets.values()}))
     return found
 

@@ -137,6 +137,11 @@ class LayerReader(FrameReader):
 
     def component(self, cls: type[C], value: Plain, at: Path) -> C | None:
         """A component with the layers that it holds; None where its fields are wrong. Raises TooLarge."""
+        if isinstance(value, str) and not layer_fields(cls):
+            try:
+                value = self.reader.substituted(value, self.variables, at)
+            except Skip:
+                return None
         held = Held.of(cls, value, at)
         found = self._unread(cls, value, held, at)
         return None if found is None else self._filled(found, held)
@@ -150,6 +155,7 @@ class LayerReader(FrameReader):
         if self._lies_bare(cls, fields, at):
             return None
         short = fields is not value and value is not None
+        places = {name: at if short else (*at, name) for name in fields}
         try:
             plain = {
                 name: each
@@ -157,6 +163,8 @@ class LayerReader(FrameReader):
                 else self.reader.substituted(each, self.variables, at if short else (*at, name))
                 for name, each in fields.items()
             }
+            if self._from_a_variable(cls, fields, plain, places):
+                return None
             work = sum(len(each) for name, each in plain.items() if name not in held.lists and isinstance(each, list))
             self.shared.budget.spend(at, work)
             found = self.reader.made(cls, plain, at, short=short)
@@ -165,6 +173,17 @@ class LayerReader(FrameReader):
         if found is None and not binding_fields(cls):  # else what its layers say of variables may not be so
             self._read_held(held)
         return found
+
+    def _from_a_variable(
+        self, cls: type[Component], written: Mapping[str, Plain], fields: Mapping[str, Plain], places: Mapping[str, Path]
+    ) -> bool:
+        """Whether a variable holds what should be layers, which is reported: they are read where they stand."""
+        texts = [name for name in layer_fields(cls) if isinstance(written.get(name), str)]
+        wrong = [name for name in texts if isinstance(fields[name], (list, dict))]
+        for name in wrong:
+            help = "write the layers here; those that are used several times are a block of `blocks`"
+            self.reader.report("NS205", f"`{name}` takes no layers from a variable", places[name], help=help)
+        return bool(wrong)
 
     def _lies_bare(self, cls: type[Component], fields: Mapping[str, Plain], at: Path) -> bool:
         """Whether a layer stands where the list that holds it is missing, which is reported."""

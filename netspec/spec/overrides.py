@@ -91,8 +91,12 @@ def _set(holder: Plain, steps: list[str], value: Plain, path: str, owner: str) -
 @cache
 def _components() -> dict[str, str | None]:
     """The short field of every component that a spec can name."""
-    found = {name: component for kind in KINDS.values() for name, component in kind.catalogue.items()}
-    return {name: None if each.short in layer_fields(each) else each.short for name, each in found.items()}
+    found: dict[str, str | None] = {}
+    for kind in KINDS.values():
+        for name, each in kind.catalogue.items():  # where two kinds share a word, the one with a short form is meant
+            short = None if each.short in layer_fields(each) else each.short
+            found[name] = found.get(name) or short
+    return found
 
 
 def _set_layer(model: Plain, name: str, steps: list[str], value: Plain, path: str) -> tuple[Plain, list[Path]]:

@@ -78,6 +78,7 @@ def test_a_path_that_leads_nowhere(path: str) -> None:
         ("initialize.freeze", False, ("initialize", "freeze")),
         ("dims.time.max", 40, ("dims", "time", "max")),
         ("name", "other", ("name",)),
+        ("model.autoencoder.encoder", [{"dense": 5}], ("model", "autoencoder", "encoder")),
         ("model.autoencoder.latent", 3, ("model", "autoencoder", "latent")),
     ],
 )
@@ -94,3 +95,10 @@ initialize: {from: other/best, layers: {encoder: encoder}, freeze: true}
         data = data[step]
     assert data == value
     assert list(reached) == [at]
+
+
+@pytest.mark.parametrize("layer", ["rnn", "gru", "lstm"])
+def test_a_short_form_is_set_though_a_network_has_its_name(layer: str) -> None:
+    data = {"model": {"layers": [{layer: 8, "name": "steps"}]}}
+    changed, _ = override(data, {"model.steps.return_sequences": True})
+    assert changed["model"] == {"layers": [{layer: {"units": 8, "return_sequences": True}, "name": "steps"}]}

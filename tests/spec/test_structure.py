@@ -262,3 +262,20 @@ def test_a_window_must_fit_the_shortest_length() -> None:
     (found,) = checked(read_text(json.dumps({"netspec": 1, "name": "x", **given}), "x.json")).diagnostics
     assert found.code == "NS403"
     assert "`time` is 4" in found.message
+
+
+@pytest.mark.parametrize(
+    ("scope", "at"),
+    [
+        ({"residual": {"layers": [{"dense": 4}], "shortcut": "$made"}}, "model.layers[0].residual.shortcut"),
+        ({"parallel": {"paths": "$paths"}}, "model.layers[0].parallel.paths"),
+    ],
+)
+def test_layers_stand_where_they_are_used_and_not_in_a_variable(scope: Any, at: str) -> None:
+    variables = {"made": [{"dense": 8}, {"foo": 3}], "paths": {"a": [{"dense": 4}], "b": [{"dense": 4}]}}
+    assert codes(document(None, [scope], vars=variables)) == [("NS205", at)]
+
+
+def test_a_family_may_come_from_a_variable() -> None:
+    text = "netspec: 1\nname: x\ninput: [4]\nvars: {g: {hidden: [4], output: 2}}\nmodel: {mlp: $g}\n"
+    assert codes(text) == []
