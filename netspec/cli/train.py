@@ -73,7 +73,7 @@ def train(
         sys.stderr.write(f"stopped by {stop}{told}\n")
         raise typer.Exit(stop.exit_code) from None
     if trained.finished is None:
-        display.line(f"paused after epoch {trained.epochs_done}: {trained.folder.path}")
+        display.line(f"paused after epoch {trained.epochs}: {trained.folder.path}")
         display.line(f"go on with `{_again(spec, trained.folder.path, set_)}`")
         return
     show(trained.finished, trained.folder, display)

@@ -50,7 +50,7 @@ class Component(BaseModel):
             other = FOREIGN_WORDS.get(cls.type)  # torch's Linear has units, ours is an activation
             return "no value", f"did you mean `{other}`?" if other else f"write `{cls.type}` alone"
         required = [name for name, field in cls.model_fields.items() if field.is_required()]
-        shown = required or list(cls.model_fields)[:1]
+        shown = [*getattr(cls, "alternatives", ())[:1], *required] or list(cls.model_fields)[:1]
         return "fields", f"write `{cls.type}: {{{', '.join(f'{name}: ...' for name in shown)}}}`"
 
 

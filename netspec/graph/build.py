@@ -110,7 +110,7 @@ class Builder:
             return UNKNOWN
         most = item.layer.most_inputs
         if most is not None and len(inputs) > max(1, most - len(item.layer.reference_fields)):
-            return self.too_many(item)
+            return self.too_many(item, place, inputs)
         for reference in item.layer.reference_fields:
             target = getattr(item.layer, reference)
             if target is not None:
@@ -119,11 +119,11 @@ class Builder:
             return UNKNOWN
         return self.nodes.put(place, item.layer, inputs, item.path)
 
-    def too_many(self, item: Item) -> Port:
+    def too_many(self, item: Item, place: Place, sources: tuple[Port, ...]) -> Port:
         """Reports a list of sources where one tensor is due; what comes out is unknown."""
-        sources = item.sources or ()
-        help = f"join them above it: `- concat: [{', '.join(sources)}]`"
-        at = (*item.path[:-1], "from")
+        names = item.sources if item.sources and place.share is None else [port.node for port in sources]
+        help = f"join them above it: `- concat: [{', '.join(names)}]`"
+        at = (*(place.share or item.path)[:-1], "from")
         self.reader.report("NS213", f"`{item.type}` reads one layer, found {len(sources)}", at, help=help)
         return UNKNOWN
 

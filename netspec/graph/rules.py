@@ -44,7 +44,7 @@ def rule(scope: scopes.Scope) -> Rule:
 
 def _residual(builder: Builder, scope: scopes.Residual, at: Standing) -> Placing:
     if len(at.sources) > 1:
-        return builder.too_many(at.item), None
+        return builder.too_many(at.item, at.place, at.sources), None
     (start,) = at.sources
     inner = at.around.inner(at.place, names_of(scope.layers))
     end = builder.place(scope.layers, inner, start)
@@ -101,7 +101,7 @@ def _shortcut(builder: Builder, scope: scopes.Residual, at: Standing, inner: Sco
 
 def _parallel(builder: Builder, scope: scopes.Parallel, at: Standing) -> Placing:
     if len(at.sources) > 1:
-        return builder.too_many(at.item), None
+        return builder.too_many(at.item, at.place, at.sources), None
     (start,) = at.sources
     outer = at.around.inner(at.place)
     ends = []
@@ -120,7 +120,7 @@ def _parallel(builder: Builder, scope: scopes.Parallel, at: Standing) -> Placing
 def _repeat(builder: Builder, scope: scopes.Repeat, at: Standing) -> Placing:
     """Round after round, each in a scope of its own; nobody looks inside."""
     if len(at.sources) > 1:
-        return builder.too_many(at.item), None
+        return builder.too_many(at.item, at.place, at.sources), None
     (above,) = at.sources
     outer = at.around.inner(at.place)
     rounds = [scope.layers] * scope.times if scope.times else [each.layers for each in at.item.rounds_of(scopes.Repeat)]

@@ -62,14 +62,10 @@ class Run(Predictor):
 
     finished: Finished | None = None
     """What stood at the end of its training, where that was asked for: the test score, the file, promises."""
+    epochs: int | None = None
+    """How many epochs it has behind it, where it was trained just now."""
     fallback: str = ""
     """What is said where the newest checkpoint is damaged, and older weights answer."""
-
-    @property
-    def epochs_done(self) -> int:
-        """How many epochs its newest checkpoint has behind it."""
-        saved, _ = self.folder.newest()
-        return 0 if saved is None else int(saved.notes["progress"]["epoch"])
 
     def asked(self, *, part: str = "", output: str = "") -> Run:
         """The same run, asked by another part or for another value. Raises SpecError NS303."""

@@ -39,10 +39,6 @@ batch; their lengths travel along, so that no layer, loss or metric sees the fil
 """
 
 
-_ALIASES = ("activation", "normalization")
-"""Kinds whose components are layers, which are described as such."""
-
-
 def reference() -> str:
     """The whole page, in Markdown."""
     parts = [_HEAD, "## The keys of a file\n", *_table(SpecFile, None, more=_section_rows())]
@@ -68,7 +64,7 @@ def _section_rows() -> Iterator[str]:
 def _kind(kind: Kind) -> Iterator[str]:
     yield f"## {kind.title}\n"
     yield kind.where + "\n"
-    if kind.name in _ALIASES:
+    if kind.of_layers:
         yield ", ".join(f"`{word}`" for word in kind.catalogue) + "\n"
     elif kind.name == "layer":
         for title, layers in GROUPS.items():
@@ -78,7 +74,7 @@ def _kind(kind: Kind) -> Iterator[str]:
     else:
         for component in kind.catalogue.values():
             yield from _component(component)
-    inside = {} if kind.name in _ALIASES else {each: at for at, each in _inside(kind)}
+    inside = {} if kind.of_layers else {each: at for at, each in _inside(kind)}
     for section, path in inside.items():
         yield from _section(path, section, "####")
 

@@ -82,8 +82,10 @@ def _missing_faults(missing: list[tuple[int | str, ...]], model: Model, value: o
         loc, owner = _through_choices((*holder, names[0]), value)
         told = " and ".join(f"`{name}`" for name in names)
         caption = f"{told} {'is' if len(names) == 1 else 'are'} missing"
-        help = _missing_help(_model_at(model, (*holder, names[0]), value), names)
-        key = not isinstance(_at(value, loc[:-1]), str)
+        inner = _at(value, loc[:-1])
+        alone = not inner or isinstance(inner, str)  # no other field stands there that a short form would lose
+        help = _missing_help(_model_at(model, (*holder, names[0]), value), names, alone)
+        key = not isinstance(inner, str)
         yield Fault("NS202", f"{_title(model, loc, owner, len(holder) + 1, title)} needs {told}", loc[:-1], help, caption, key)
 
 
@@ -270,7 +272,7 @@ def _unknown_help(model: Model | None, name: str) -> str:
     return suggest(name, names, list_up_to=0) or (elsewhere(name, model) if model else "") or suggest(name, names)
 
 
-def _missing_help(model: Model | None, names: list[str]) -> str:
+def _missing_help(model: Model | None, names: list[str], alone: bool) -> str:
     """How fields that are missing are written, and for one what it is."""
     fields = {name: _field(model, name) for name in names}
     shown = {name: written(next(iter(field.examples or ()), "...")) if field else "..." for name, field in fields.items()}
@@ -279,7 +281,7 @@ def _missing_help(model: Model | None, names: list[str]) -> str:
     if others or field is None or not field.description:
         return added
     what = field.description[0].lower() + field.description[1:].rstrip(".")
-    if model is not None and issubclass(model, Component) and model.short == name:
+    if alone and model is not None and issubclass(model, Component) and model.type and model.short == name:
         return f"write `{model.type}: {shown[name]}` ({what})"
     return f"{added} ({what})"
 

@@ -91,14 +91,16 @@ def _input_names(value: object) -> object:
             "`inputs` takes a list of names, found {found}",
             {"found": describe(value), "help": "write `inputs: [below, skip]`"},
         )
+    seen: set[str] = set()
     for index, name in enumerate(value):
         if not isinstance(name, str) or not NAME.match(name) or name == "above":
             help = "`above` is the layer above: choose another name" if name == "above" else name_help(name)
             message = "a block's input cannot be called {found}"
             raise PydanticCustomError("ns210", message, {"found": quoted(name), "help": help, "at": index})
-        if name in value[:index]:
+        if name in seen:
             context = {"name": name, "help": "give each input a name of its own", "at": index}
             raise PydanticCustomError("ns304", "`{name}` is an input twice", context)
+        seen.add(name)
     return tuple(value)
 
 
@@ -107,6 +109,8 @@ InputNames = Annotated[tuple[str, ...], BeforeValidator(_input_names), WithJsonS
 
 
 def _variables(value: object, info: ValidationInfo) -> object:
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         context = {"field": info.field_name, "found": describe(value), "help": "write `vars: {filters: required, strides: 1}`"}
         raise PydanticCustomError("ns204", "`{field}` takes names with defaults, found {found}", context)

@@ -16,6 +16,7 @@ from netspec.source import Plain
 from netspec.spec.blocks import Definition
 from netspec.spec.fields import fields_with_words
 from netspec.spec.items import Item, LayerItem
+from netspec.spec.language import items
 from netspec.spec.reader import Budget, Reader, Skip
 from netspec.spec.scopes import SCOPES
 from netspec.spec.variables import Variables
@@ -54,7 +55,7 @@ class Shared:
     @cached_property
     def known(self) -> Mapping[str, object]:
         """Everything that an item can be: the language's own before the file's."""
-        return dict.fromkeys((*LAYERS, *SCOPES, "activation", *self.blocks))
+        return dict.fromkeys((*items(), *self.blocks))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """The language, declared once: the keys of a file, and every kind of component with its catalogue.
 
 Whoever needs to know the words of the language walks this: the reader, the JSON Schema, the reference page, `--set`,
-hints at misplaced fields, `diff` and the generators of tests. A new word is its class and a line in its catalogue.
+hints at misplaced fields, `diff` and the generators of tests. A new word is its class and a line in its catalogue; what
+runs has its rule beside that: a scope in `graph.rules`, a layer in the tests' interpreter.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Kind:
     catalogue: Mapping[str, type[Component]]
     in_lists: bool = False
     """Specs choose from it by lists."""
+    of_layers: bool = False
+    """Its components are layers, which are described as such."""
 
 
 KINDS: dict[str, Kind] = {
@@ -48,8 +51,16 @@ KINDS: dict[str, Kind] = {
         Kind("layer", "Layers", "Each item of a list of layers is one of these.", LAYERS),
         Kind("scope", "Scopes", "Items of a list of layers that hold layers of their own, or stand for some.", SCOPES),
         Kind("network", "Networks", "`model` holds one of these.", NETWORKS),
-        Kind("activation", "Activations", "For every field that is called `activation`, or ends so.", ACTIVATIONS),
-        Kind("normalization", "Normalizations", "For the field `normalization`.", {norm.type: norm for norm in NORMS}),
+        Kind(
+            "activation", "Activations", "For every field that is called `activation`, or ends so.", ACTIVATIONS, of_layers=True
+        ),
+        Kind(
+            "normalization",
+            "Normalizations",
+            "For the field `normalization`.",
+            {norm.type: norm for norm in NORMS},
+            of_layers=True,
+        ),
         Kind("source", "Sources", "`data.source` is one of these.", SOURCES),
         Kind(
             "preprocessing step", "Preprocessing steps", "Under `data.preprocess`, by input, column or kind.", TRANSFORMS, True

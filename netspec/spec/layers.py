@@ -43,8 +43,9 @@ class Held(NamedTuple):
         found = {}
         for name, mark in layer_fields(component).items():
             each = fields.get(name)
-            is_one = isinstance(each, dict if mark.form == "named" else list) or (mark.form == "list" and name in fields)
-            if is_one:
+            if value is None and name == component.short:
+                found[name] = mark, None, at  # told as no list of layers
+            elif isinstance(each, dict if mark.form == "named" else list) or (mark.form == "list" and name in fields):
                 found[name] = mark, each, (*at, name) if fields is value else at
         return cls(found)
 
@@ -122,9 +123,10 @@ class LayerReader(FrameReader):
         if cls.needs_from and frame.sources is None:
             help = "say what it reads this time: `from: ...` below it"
             self.reader.report("NS202", f"`{cls.type}` needs `from`", frame.at, key=True, help=help)
+            return failed
         held = Held.of(cls, value, frame.at)
         scope = self._unread(cls, value, held, frame.at)
-        if scope is None or (cls.needs_from and frame.sources is None):
+        if scope is None:
             return failed
         if cls.multiplies and (getattr(scope, cls.multiplies) or 0) > MAX_LAYERS:
             raise too_many_layers((*frame.at, cls.multiplies))
@@ -149,17 +151,18 @@ class LayerReader(FrameReader):
     def _unread(self, cls: type[C], value: Plain, held: Held, at: Path) -> C | None:
         """A component whose layers are left as they were written; where it fails they are looked through all the same."""
         self.reader.seen = self.variables
-        fields = self.reader.fields(cls, value, at)
+        fields = {str(cls.short): None} if value is None and cls.short in held.lists else self.reader.fields(cls, value, at)
         if fields is None:
             return None
         if self._lies_bare(cls, fields, at):
             return None
         short = fields is not value and value is not None
+        known = fields_with_words(cls)
         places = {name: at if short else (*at, name) for name in fields}
         try:
             plain = {
                 name: each
-                if name in held.lists
+                if name in held.lists or name not in known  # what is no field is told, whatever it holds
                 else self.reader.substituted(each, self.variables, at if short else (*at, name))
                 for name, each in fields.items()
             }
@@ -186,16 +189,18 @@ class LayerReader(FrameReader):
         return bool(wrong)
 
     def _lies_bare(self, cls: type[Component], fields: Mapping[str, Plain], at: Path) -> bool:
-        """Whether a layer stands where the list that holds it is missing, which is reported."""
-        missing = [name for name, mark in layer_fields(cls).items() if mark.form == "list" and name not in fields]
+        """Whether a layer stands among the fields, outside of the list that is to hold it, which is reported."""
+        lists = [name for name, mark in layer_fields(cls).items() if mark.form == "list"]
         bare = [key for key in fields if key in self.known() and key not in fields_with_words(cls)]
-        for key in bare if missing else ():
-            help = f"write `{missing[0]}:` above it, and start each layer with `- `"
+        for key in bare if lists else ():
+            help = f"write `{lists[0]}:` above it, and start each layer with `- `"
+            if lists[0] in fields:
+                help = f"write it into `{lists[0]}`: `- ` before each layer"
             caption = f"not a field of `{cls.type}`"
             self.reader.report(
                 "NS203", f"unknown field `{key}` for `{cls.type}`", (*at, key), key=True, help=help, caption=caption
             )
-        return bool(missing and bare)
+        return bool(lists and bare)
 
     def _filled(self, unread: C, held: Held) -> C:
         """The component with its layers read."""

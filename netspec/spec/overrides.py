@@ -10,6 +10,7 @@ from netspec.source import Plain, read_text
 from netspec.spec.fields import layer_fields
 from netspec.spec.language import KINDS, keys, top_level
 from netspec.spec.networks import NETWORKS
+from netspec.spec.top_level import InputSection
 
 
 def parse_settings(settings: list[str]) -> dict[str, Plain]:
@@ -31,9 +32,9 @@ def override(data: dict[str, Plain], settings: Mapping[str, Plain]) -> tuple[dic
     reached: dict[Path, str] = {}
     for path, value in settings.items():
         steps = path.split(".")
-        if len(steps) == 1 and path not in keys():
-            data = _set_variable(data, path, value)
-            reached["vars", path] = path
+        if (len(steps) == 1 and path not in keys()) or (steps[0] == "vars" and len(steps) == 2):
+            data = _set_variable(data, steps[-1], value)
+            reached["vars", steps[-1]] = path
         elif steps[0] == "model" and len(steps) >= 3 and not _is_of_network(data.get("model"), steps[1]):
             model, places = _set_layer(data.get("model"), steps[1], steps[2:], value, path)
             data = {**data, "model": model}
@@ -96,7 +97,7 @@ def _components() -> dict[str, str | None]:
         for name, each in kind.catalogue.items():  # where two kinds share a word, the one with a short form is meant
             short = None if each.short in layer_fields(each) else each.short
             found[name] = found.get(name) or short
-    return found
+    return {**found, "input": InputSection.short}
 
 
 def _set_layer(model: Plain, name: str, steps: list[str], value: Plain, path: str) -> tuple[Plain, list[Path]]:

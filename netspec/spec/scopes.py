@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from netspec.components.base import Component, describe, quoted
+from netspec.components.base import Choice, Component, describe, quoted
 from netspec.components.fields import Bool, Count
 from netspec.components.layers import MERGES, Merge
 from netspec.components.layers.merge import Concat
@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     MergeChoice: TypeAlias = Merge
 else:
     Shortcut = Annotated[Any, BeforeValidator(_shortcut), HoldsLayers("perhaps"), WithJsonSchema({"x-netspec": "shortcut"})]
-    MergeChoice = Annotated[Any, BeforeValidator(lambda value: _merge(value)), WithJsonSchema({"x-netspec": "merge"})]
+    MergeChoice = Annotated[
+        Any, BeforeValidator(lambda value: _merge(value)), Choice(lambda: MERGES), WithJsonSchema({"x-netspec": "merge"})
+    ]
 
 
 def _merge(value: object) -> Merge:
@@ -181,7 +183,7 @@ class Block(Scope):
     @classmethod
     def called(cls, kind: str, layers: Layers, inputs: tuple[str, ...] = (), remat: bool = False) -> Block:
         """What a call of a block of the file stands for."""
-        return cls(type=kind, layers=layers, remat=remat, **({"inputs": inputs} if inputs else {}))
+        return cls.model_construct(kind=kind, layers=layers, inputs=inputs, remat=remat)  # all of it is validated already
 
 
 SCOPES: dict[str, type[Scope]] = {scope.type: scope for scope in (Residual, Parallel, Repeat, Share, Block)}

@@ -1,1 +1,1 @@
-"""What people do with a spec: each verb is a function that the command and the Python API both call."""
+"""What people do with a spec, as functions that the command and the Python API both call."""

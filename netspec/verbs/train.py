@@ -61,6 +61,7 @@ def train(
         may_leave=may_leave,
     )
     found = Run(folder.path, roots.root, roots.data_root)
+    found.epochs = outcome.progress.epoch
     if finish and outcome.ended != "paused":
         from netspec.verbs.finish import finish as end
 

@@ -104,6 +104,16 @@ def test_a_row_with_a_cell_too_many_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path / "odd.csv", run)
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"), [("a,b\n1,x\n,\n3,y\n", 3), ("a,b\n1,x\n\n3,y\n\n\n", 3), ("a,b\r\n1,x\r\n\r\n", 1), ("a,b\n1,x\n,\n", 2)]
+)
+def test_every_line_has_an_answer(text: str, rows: int, tmp_path: Path) -> None:
+    """A line without a value is a row of missing values; only blank lines at the end are none."""
+    run = run_of(tmp_path, *DIALECTS["marks and blanks"])
+    (tmp_path / "asked.csv").write_text(text, newline="")
+    assert len(answers(run, read_rows(tmp_path / "asked.csv", run))) == rows
+
+
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     run = run_of(tmp_path, *DIALECTS["marks and blanks"])
     (tmp_path / "odd.csv").write_text("a,b\n1,x\n12..5,x\n")

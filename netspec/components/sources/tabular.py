@@ -72,10 +72,13 @@ class Csv(PartedFiles):
         frames = [self._texts(path) for path in files]
         if any(frame.columns != frames[0].columns for frame in frames):
             raise malformed(files[0], "the files of one part have different columns")
-        return Table(_typed(pl.concat(frames)))
+        frame = pl.concat(frames)
+        return Table(_typed(frame.filter(~pl.all_horizontal(pl.all().is_null()))))  # blank lines are no examples
 
     def texts(self, path: Path, absent: Collection[str] = ()) -> dict[str, list[str]]:
         """The columns of a file as texts, '' where a value is missing; of those that `columns` names `absent` may lack.
+
+        Every line is a row, those without a value too: each is to have an answer of its own.
 
         Raises Problem NS502, NS509.
         """
@@ -83,11 +86,10 @@ class Csv(PartedFiles):
         return {name: frame[name].fill_null("").to_list() for name in frame.columns}
 
     def _texts(self, path: Path, absent: Collection[str] = ()) -> "polars.DataFrame":
-        """A file's cells as texts, null where one is missing; blank lines are no rows."""
+        """A file's cells as texts, null where one is missing; blank lines are rows without a value, but for the last ones."""
         import polars as pl
 
         frame = self._frame(path, absent)
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         if self.strip:
             characters = None if self.strip is True else self.strip
             frame = frame.with_columns(pl.all().str.strip_chars(characters))
@@ -115,6 +117,7 @@ class Csv(PartedFiles):
             raise malformed(path, reason, "check `delimiter`, `header` and `quote`") from None
         except pl.exceptions.PanicException as error:  # polars' own faults are no Exceptions
             raise malformed(path, f"polars cannot read it ({str(error)[:200]})") from None
+        frame = frame.head(max(0, frame.height - _blank_at_the_end(data)))
         if frame.height >= _MOST_ROWS:
             raise malformed(path, f"it has {_MOST_ROWS:,} rows or more", "train on fewer of them")
         if self.columns is None:
@@ -149,6 +152,12 @@ class Csv(PartedFiles):
         if self.header and self.columns is None and twice is not None:
             which = f"two columns are called `{twice}`" if twice else "two columns have no name"
             raise malformed(path, f"line 1: {which}", "name all of them by `columns: [...]`")
+
+
+def _blank_at_the_end(data: bytes) -> int:
+    """How many blank lines a text ends with."""
+    ends = re.search(rb"(?:\r?\n)*\Z", data)
+    return max(0, ends[0].count(b"\n") - 1) if ends else 0
 
 
 def _typed(kept: "polars.DataFrame") -> dict[str, Column]:

@@ -36,8 +36,6 @@ from netspec.spec.top_level import BlockSection, InputSection, ModelSection
 IDENTIFIER = "netspec-v1.schema.json"
 _INSIDE = ("layer", "scope", "network")
 """Kinds that are chosen by a key of a mapping, not by a field: `layers` has their definitions."""
-_ALIASES = ("activation", "normalization")
-"""Kinds whose components are layers, which have definitions already."""
 _DEFINED: dict[type[BaseModel], str] = {InputSection: "input", BlockSection: "block"}
 
 
@@ -95,7 +93,7 @@ def _definitions() -> Schema:
         **{f"{slug(name)}_list": choice_list(name, kind.catalogue) for name, kind in chosen.items() if kind.in_lists},
     }
     for name, kind in KINDS.items():
-        if name == "layer" or name not in (*_INSIDE, *_ALIASES):
+        if name == "layer" or not (name in _INSIDE or kind.of_layers):
             found |= {f"{slug(name)}.{word}": component_schema(component) for word, component in kind.catalogue.items()}
     return found
 
